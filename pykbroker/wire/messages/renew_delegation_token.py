@@ -1,0 +1,19 @@
+"""RenewDelegationToken, API key 39: versions 1-2, flexible from 2.
+
+Written by `tools/generate_messages.py`.
+"""
+
+from pykbroker.wire.message import Message, int16, int32, int64, message
+
+
+@message(key=39, versions="1-2", flexible="2+")
+class RenewDelegationTokenRequest(Message):
+    hmac: bytes = b""
+    renew_period_ms: int64 = 0
+
+
+@message(key=39, versions="1-2", flexible="2+")
+class RenewDelegationTokenResponse(Message):
+    error_code: int16 = 0
+    expiry_timestamp_ms: int64 = 0
+    throttle_time_ms: int32 = 0
