@@ -1,0 +1,301 @@
+"""One segment of a log: the file with the batches of a range of offsets, and its two indexes.
+
+    <base offset, 20 digits>.log .index .timeindex
+
+The file holds batches exactly as they go over the wire, one after the other. It is opened when first needed, and its
+indexes are loaded when first needed; the active segment, the last of a log, has both. Whoever reads gets `FileSlice`s,
+not bytes: the server sends those straight from the file.
+
+`append` and `locate` are on the Produce and Fetch paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pykbroker.env import Bytes, File, Files
+from pykbroker.errors import CORRUPT_MESSAGE, KafkaError
+from pykbroker.storage.index import OffsetIndex, TimeIndex
+from pykbroker.wire.batch import HEADER_BYTES, Batch, header
+
+HEADERS_WINDOW: Final = 16 * 1024
+BATCHES_WINDOW: Final = 1024 * 1024
+_REMEMBERED_ENDS: Final = 32
+_NOT_LOADED: Final = -2
+
+
+class FileSlice:
+    """Bytes of a file. Keeps the file open, even if it is deleted meanwhile."""
+
+    __slots__ = ("file", "length", "position")
+
+    def __init__(self, file: File, position: int, length: int) -> None:
+        self.file = file
+        self.position = position
+        self.length = length
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        return self.file.read(self.length, self.position)
+
+
+class Slices:
+    """What a read found: slices in the order of their offsets. `nbytes` is the sum of their lengths."""
+
+    __slots__ = ("nbytes", "parts")
+
+    def __init__(self, parts: Sequence[FileSlice] = (), nbytes: int = 0) -> None:
+        self.parts = parts
+        self.nbytes = nbytes
+
+    def read(self) -> bytes:
+        """Return all bytes, joined."""
+        return b"".join([part.read() for part in self.parts])
+
+
+NO_SLICES: Final = Slices()
+
+
+class Segment:
+    """The batches from `base_offset` up to the next segment's. Owns its file and indexes.
+
+    `max_timestamp` is the largest timestamp in it, or -1; `max_timestamp_offset` the last offset of the batch that had
+    it first. `first_timestamp` is that of the first batch, and decides when to roll; None until it is known; so does
+    `index_bytes`, the size of the larger index with the entry that the roll adds.
+    """
+
+    __slots__ = (
+        "_ends", "_file", "_files", "_interval", "_offsets", "_times", "base_offset", "created_ms", "first_timestamp",
+        "index_bytes", "max_timestamp", "max_timestamp_offset", "path", "saved", "size", "unindexed",
+    )  # fmt: skip
+
+    def __init__(self, files: Files, directory: str, base_offset: int, interval_bytes: int, created_ms: int) -> None:
+        self.base_offset = base_offset
+        self.path = f"{directory}/{base_offset:020d}"
+        self.size = 0
+        self.created_ms = created_ms
+        self.saved = False  # whether the files of the indexes are complete
+        self._files = files
+        self._interval = interval_bytes
+        self._file: File | None = None
+        self._forget_indexes()
+
+    def _forget_indexes(self) -> None:
+        self._offsets: OffsetIndex | None = None
+        self._times: TimeIndex | None = None
+        self._ends: dict[int, int] = {}
+        self.max_timestamp = _NOT_LOADED
+        self.max_timestamp_offset = self.base_offset
+        self.first_timestamp: int | None = None
+        self.index_bytes = 0
+        self.unindexed = 0
+
+    @property
+    def file(self) -> File:
+        """The open file of the batches."""
+        if self._file is None:
+            self._file = self._files.open(self.path + ".log")
+        return self._file
+
+    def append(self, parts: Sequence[Bytes], length: int, last_offset: int, max_timestamp: int) -> None:
+        """Write one batch at the end; OSError leaves everything as it was."""
+        self.file.append(parts)
+        self.note(self.size, length, last_offset, max_timestamp)
+
+    def note(self, position: int, length: int, last_offset: int, max_timestamp: int) -> None:
+        """Take in that there is one more batch; the rules of the index entries are here (STO-05, STO-06)."""
+        if max_timestamp > self.max_timestamp:
+            self.max_timestamp = max_timestamp
+            self.max_timestamp_offset = last_offset
+        if position == 0:
+            self.first_timestamp = max_timestamp
+        elif self.unindexed > self._interval:
+            self.offsets.add(last_offset - self.base_offset, position)
+            self.times.add(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
+            self._measure_indexes()
+            self.unindexed = 0
+        self.unindexed += length
+        self.size = position + length
+        self.saved = False
+
+    def _measure_indexes(self) -> None:
+        self.index_bytes = max(len(self.offsets.entries) + 8, len(self.times.entries) + 24)
+
+    def remember_end(self, offset: int) -> None:
+        """Remember that `offset` starts where the segment ends now: the next fetch of a reader asks for just that."""
+        ends = self._ends
+        if len(ends) >= _REMEMBERED_ENDS:
+            ends.clear()
+        ends[offset] = self.size
+
+    def locate(self, offset: int) -> int | None:
+        """Return the position of the first batch that ends at or after `offset`, or None."""
+        if offset <= self.base_offset:
+            return 0 if self.size else None
+        known = self._ends.get(offset)
+        if known is not None:
+            return known if known < self.size else None
+        for position, batch in self.headers(self.offsets.position_before(offset - self.base_offset)):
+            if batch.base_offset + batch.last_offset_delta >= offset:
+                return position
+        return None
+
+    def headers(self, position: int = 0) -> Iterator[tuple[int, Batch]]:
+        """Yield the position and header of each batch from the one at `position` on.
+
+        Raises KafkaError(CORRUPT_MESSAGE) where there is none although the file goes on.
+        """
+        return headers_in(self.file, self.size, position)
+
+    def batches(self, position: int = 0) -> Iterator[memoryview]:
+        """Yield each whole batch from the one at `position` on; KafkaError(CORRUPT_MESSAGE) as in `headers`."""
+        end = self.size
+        while position < end:
+            window = memoryview(self.file.read(min(BATCHES_WINDOW, end - position), position))
+            at = 0
+            while at + HEADER_BYTES <= len(window):
+                batch = header(window, at)
+                if batch.length < HEADER_BYTES or batch.length > end - position or batch.magic != 2:
+                    raise _corrupt(self.file, position)
+                if at + batch.length > len(window):
+                    break
+                yield window[at : at + batch.length]
+                at += batch.length
+                position += batch.length
+            if at == 0:
+                if len(window) < HEADER_BYTES:
+                    raise _corrupt(self.file, position)
+                yield memoryview(self.file.read(batch.length, position))
+                position += batch.length
+
+    @property
+    def offsets(self) -> OffsetIndex:
+        """The offset index, loaded or rebuilt now if need be."""
+        if self._offsets is None:
+            self.load_indexes()
+            assert self._offsets is not None
+        return self._offsets
+
+    @property
+    def times(self) -> TimeIndex:
+        """The time index, loaded or rebuilt now if need be."""
+        if self._times is None:
+            self.load_indexes()
+            assert self._times is not None
+        return self._times
+
+    def load_indexes(self) -> None:
+        """Read the files of the indexes, or rebuild them if they are missing or no good (STO-25)."""
+        self._forget_indexes()
+        offsets = OffsetIndex.load(self._content(".index"))
+        times = TimeIndex.load(self._content(".timeindex"))
+        # A closed time index has an entry, and an offset index has one after the first `interval` bytes. Where that is
+        # not so (one large batch, no timestamps) the rebuilding is wasted, but harmless.
+        if not times or offsets is None or (not offsets and self.size > self._interval):
+            self.rebuild_indexes()
+            return
+        if offsets.last()[1] >= self.size > 0:
+            self.rebuild_indexes()
+            return
+        self._offsets, self._times = offsets, times
+        self.max_timestamp, offset = times.last()
+        self.max_timestamp_offset = self.base_offset + offset
+        self.saved = True
+
+    def _content(self, suffix: str) -> bytes:
+        try:
+            return self._files.read(self.path + suffix)
+        except FileNotFoundError:
+            return b""
+
+    def start_indexes(self) -> None:
+        """Begin with empty indexes, to be filled by `note`."""
+        self._forget_indexes()
+        self._offsets, self._times = OffsetIndex(), TimeIndex()
+        self.max_timestamp = -1
+        self.saved = False
+
+    def rebuild_indexes(self) -> None:
+        """Make the indexes from the batches' headers."""
+        self.start_indexes()
+        for position, batch in self.headers():
+            self.note(position, batch.length, batch.last_offset, batch.max_timestamp)
+
+    def activate(self) -> int:
+        """Make it ready to be appended to; return the offset that comes next. Reads from the last index entry on."""
+        next_offset = self.base_offset
+        self.load_indexes()
+        indexed = self.offsets.last()[1]
+        self.unindexed = self.size - indexed
+        self._measure_indexes()
+        for position, batch in self.headers(indexed):
+            next_offset = batch.next_offset
+            if batch.max_timestamp > self.max_timestamp:
+                self.max_timestamp, self.max_timestamp_offset = batch.max_timestamp, batch.last_offset
+            if position == 0:
+                self.first_timestamp = batch.max_timestamp
+        if self.first_timestamp is None and self.size:
+            self.first_timestamp = next(self.headers())[1].max_timestamp
+        return next_offset
+
+    def cut(self, size: int) -> None:
+        """Drop what comes after byte `size`, up to which the indexes were noted."""
+        self.file.truncate(size)
+        self.size = size
+
+    def finish(self) -> None:
+        """Add the last entry of the time index: the segment's largest timestamp. On roll and close (STO-06)."""
+        self.times.add(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
+
+    def save_indexes(self) -> None:
+        """Write the files of the indexes."""
+        self.offsets.save(self._files, self.path + ".index")
+        self.times.save(self._files, self.path + ".timeindex")
+        self.saved = True
+
+    def largest_timestamp(self) -> int:
+        """Return `max_timestamp`, which is known only once the time index was loaded."""
+        if self.max_timestamp == _NOT_LOADED:
+            self.load_indexes()
+            self.cool()
+        return self.max_timestamp
+
+    @property
+    def has_unsaved_indexes(self) -> bool:
+        """Whether the indexes in memory know more than their files."""
+        return self._offsets is not None and not self.saved
+
+    def cool(self) -> None:
+        """Let go of indexes that can be loaded again; what they say about timestamps stays known."""
+        if self.saved:
+            self._offsets = self._times = None
+            self._ends.clear()
+
+    def close_file(self) -> None:
+        """Let go of the file until it is needed again; whoever still holds a slice keeps it open."""
+        self._file = None
+
+    def release(self) -> None:
+        """Let go of file and indexes."""
+        self._file = None
+        self._forget_indexes()
+
+
+def headers_in(file: File, end: int, position: int = 0) -> Iterator[tuple[int, Batch]]:
+    """Yield the position and header of each batch in `file` from `position` to `end`; see `Segment.headers`."""
+    window, start = b"", position
+    while position < end:
+        if position - start + HEADER_BYTES > len(window):
+            window, start = file.read(HEADERS_WINDOW, position), position
+            if len(window) < HEADER_BYTES:
+                raise _corrupt(file, position)
+        batch = header(window, position - start)
+        if batch.length < HEADER_BYTES or batch.length > end - position or batch.magic != 2:
+            raise _corrupt(file, position)
+        yield position, batch
+        position += batch.length
+
+
+def _corrupt(file: File, position: int) -> KafkaError:
+    return KafkaError(CORRUPT_MESSAGE, f"{file.path} has no batch at byte {position}")
