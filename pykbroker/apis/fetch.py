@@ -1,0 +1,212 @@
+"""Fetch (key 1): read batches, now or when enough of them are there. Hot path.
+
+v4 isolation level · v5 log start offset · v7 sessions (KIP-227) · v9 leader epochs (KIP-320) · v10 zstd · v11 rack
+(KIP-392) · v12 flexible, diverging epoch (KIP-595) · v13 topic ids (KIP-516) · v15 replica state · v16 node endpoints
+(KIP-951) · v17 directory ids · v18 high watermark of followers.
+
+A fetch that finds too little becomes a `FetchWait`: it watches its partitions, counts the bytes appended to them, and
+when they are enough (or the time is up, or anything else happened to a partition) reads everything again, once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pykbroker import errors
+from pykbroker.apis.context import Context
+from pykbroker.apis.fetch_sessions import Plan, Wanted
+from pykbroker.apis.offsets import check_leader_epoch
+from pykbroker.env import Timer
+from pykbroker.errors import KafkaError
+from pykbroker.later import Later
+from pykbroker.storage.partition import Partition
+from pykbroker.wire.messages.fetch import (
+    AbortedTransaction,
+    EpochEndOffset,
+    FetchableTopicResponse,
+    FetchRequest,
+    FetchResponse,
+    PartitionData,
+)
+
+_TOPIC_IDS_SINCE: Final = 13
+_ZSTD_SINCE: Final = 10
+_READ_COMMITTED: Final = 1
+_EMPTY: Final = memoryview(b"")
+
+
+def fetch(ctx: Context, request: FetchRequest) -> FetchResponse | Later[FetchResponse]:
+    """Answer with what is there if it is enough, or any partition is in error; else later."""
+    try:
+        plan = ctx.services.fetch_sessions.open(request, ctx.version)
+    except KafkaError as error:
+        return FetchResponse(error_code=error.code)
+    reader = Reader(ctx, request, plan)
+    reader.read()
+    if request.max_wait_ms <= 0 or reader.bytes >= request.min_bytes or reader.urgent or not plan.partitions:
+        return reader.response()
+    return FetchWait(ctx, reader, request.max_wait_ms, request.min_bytes - reader.bytes).later
+
+
+class Reader:
+    """Reads all partitions of one request, within its byte limits, and builds the response."""
+
+    __slots__ = ("_answers", "_by_id", "_committed", "_limit", "_partitions", "_plan", "_version", "bytes", "urgent")
+
+    def __init__(self, ctx: Context, request: FetchRequest, plan: Plan) -> None:
+        self._version = ctx.version
+        self._by_id = ctx.version >= _TOPIC_IDS_SINCE
+        self._committed = request.isolation_level == _READ_COMMITTED
+        self._limit = min(request.max_bytes, ctx.services.config.integer("fetch.max.bytes"))
+        self._partitions = ctx.services.partitions
+        self._plan = plan
+        self._answers: list[tuple[Wanted, PartitionData]] = []
+        self.bytes = 0
+        self.urgent = False  # an error or a diverging epoch: the client should know at once (FET-11)
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions that can be read; for watching them."""
+        found = []
+        for wanted in self._plan.partitions.values():
+            try:
+                found.append(self._find(wanted))
+            except KafkaError:
+                continue
+        return found
+
+    def read(self) -> None:
+        """Read every partition, in the plan's order (FET-08, FET-09); the first that has any gives a whole batch."""
+        self._answers.clear()
+        self.bytes = 0
+        for wanted in self._plan.partitions.values():
+            try:
+                answer = self._read_one(wanted)
+            except KafkaError as error:
+                self.urgent = True
+                answer = PartitionData(
+                    partition_index=wanted.index,
+                    error_code=error.code,
+                    high_watermark=-1,
+                    aborted_transactions=[] if self._committed else None,
+                    records=_EMPTY,
+                )
+            self._answers.append((wanted, answer))
+
+    def response(self) -> FetchResponse:
+        """Return the response: all answers, or in a session those that say something new."""
+        topics: list[FetchableTopicResponse] = []
+        names = {id(answer): wanted.topic for wanted, answer in self._answers}
+        session_id, answers = self._plan.select(self._answers, self._by_id)
+        last: str | bytes | None = None
+        for answer in answers:
+            name = names[id(answer)]
+            if not topics or name != last:
+                last = name
+                topics.append(
+                    FetchableTopicResponse(topic_id=name, partitions=[])
+                    if isinstance(name, bytes)
+                    else FetchableTopicResponse(topic=name, partitions=[])
+                )
+            topics[-1].partitions.append(answer)
+        return FetchResponse(session_id=session_id, responses=topics)
+
+    def _find(self, wanted: Wanted) -> Partition:
+        topic = wanted.topic
+        if isinstance(topic, bytes):
+            return self._partitions.get_by_id(topic, wanted.index)
+        return self._partitions.get(topic, wanted.index)
+
+    def _read_one(self, wanted: Wanted) -> PartitionData:
+        partition = self._find(wanted)
+        check_leader_epoch(partition, wanted.leader_epoch)
+        if self._version < _ZSTD_SINCE and partition.config.compression_type == "zstd":
+            raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE)  # FET-39
+        if wanted.last_fetched_epoch >= 0:
+            diverged = self._divergence(wanted, partition)
+            if diverged is not None:
+                return diverged
+        read = partition.read(
+            wanted.offset,
+            min(wanted.max_bytes, self._limit - self.bytes),
+            at_least_one=not self.bytes,
+            committed=self._committed,
+        )
+        size = read.records.nbytes
+        self.bytes += size
+        return PartitionData(
+            partition_index=wanted.index,
+            high_watermark=read.high_watermark,
+            last_stable_offset=read.last_stable_offset,
+            log_start_offset=read.log_start_offset,
+            aborted_transactions=None
+            if read.aborted is None
+            else [AbortedTransaction(producer_id=who, first_offset=first) for who, first in read.aborted],
+            records=read.records if size else _EMPTY,
+        )
+
+    def _divergence(self, wanted: Wanted, partition: Partition) -> PartitionData | None:
+        """Return the answer that tells a client where its log parts from ours, or None if it does not (FET-34)."""
+        epoch, end_offset = partition.end_offset_for_epoch(wanted.last_fetched_epoch)
+        if epoch < 0:
+            raise KafkaError(errors.OFFSET_OUT_OF_RANGE, f"leader epoch {wanted.last_fetched_epoch} is not known")
+        if epoch == wanted.last_fetched_epoch and end_offset >= wanted.offset:
+            return None
+        self.urgent = True
+        return PartitionData(
+            partition_index=wanted.index,
+            high_watermark=partition.high_watermark,
+            last_stable_offset=partition.last_stable_offset,
+            log_start_offset=partition.log_start_offset,
+            diverging_epoch=EpochEndOffset(epoch=epoch, end_offset=end_offset),
+            aborted_transactions=[] if self._committed else None,
+            records=_EMPTY,
+        )
+
+
+class FetchWait:
+    """A parked fetch. Owned by the partitions it watches and by its timer; gone when answered."""
+
+    __slots__ = ("_clock", "_missing", "_over", "_reader", "_timer", "_waits", "_watched", "later")
+
+    def __init__(self, ctx: Context, reader: Reader, wait_ms: int, missing: int) -> None:
+        self.later: Later[FetchResponse] = Later()
+        self._clock = ctx.services.env.clock
+        self._reader = reader
+        self._missing = missing
+        self._over = False
+        self._watched = reader.partitions()
+        self._waits = ctx.services.fetch_waits
+        self._waits.add(self)
+        for partition in self._watched:
+            partition.watch(self)
+        self._timer: Timer = self._clock.call_later(wait_ms, self._finish)
+
+    def appended(self, partition: Partition, nbytes: int) -> None:
+        """Count bytes that became readable."""
+        self._missing -= nbytes
+        if self._missing <= 0:
+            self.release()
+
+    def changed(self, partition: Partition) -> None:
+        """Deleted, truncated or failed: the client should know at once (FET-13)."""
+        self.release()
+
+    def release(self) -> None:
+        """Answer soon: after the present event, so that everything it appends is in the one answer."""
+        if not self._over:
+            self._over = True
+            self._timer.cancel()
+            self._timer = self._clock.call_later(0, self._finish)
+
+    def _finish(self) -> None:
+        self._over = True
+        self._waits.discard(self)
+        for partition in self._watched:
+            partition.unwatch(self)
+        try:
+            self._reader.read()
+            response = self._reader.response()
+        except Exception as error:  # ours to find: the dispatcher logs and answers it, and the client does not hang
+            self.later.fail(error)
+        else:
+            self.later.resolve(response)
