@@ -1,0 +1,153 @@
+"""A listener: the sockets of one address, the connections that came in on it, and their limits.
+
+`localhost` is bound on IPv4 and IPv6 with the same port, because clients resolve the name either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections import Counter
+from functools import partial
+
+from pykbroker.apis.context import Session
+from pykbroker.config import Config, StartError
+from pykbroker.config_listener import Listener
+from pykbroker.server.connection import Connection, Handle, Scratch
+
+_BUFFER_SIZES = (
+    (socket.SO_SNDBUF, "socket.send.buffer.bytes"),
+    (socket.SO_RCVBUF, "socket.receive.buffer.bytes"),
+)
+
+
+class Limits:
+    """How many connections there may be, over all listeners. Owns the counts (FRM-21)."""
+
+    def __init__(self, config: Config) -> None:
+        self._most = config.integer("max.connections")
+        self._most_per_ip = config.integer("max.connections.per.ip")
+        self._overrides = overrides_in(config.text("max.connections.per.ip.overrides"))
+        self.total = 0
+        self._by_ip: Counter[str] = Counter()
+
+    def admit(self, host: str) -> bool:
+        """Count a connection in, unless there are too many."""
+        if self.total >= self._most or self._by_ip[host] >= self._overrides.get(host, self._most_per_ip):
+            return False
+        self.total += 1
+        self._by_ip[host] += 1
+        return True
+
+    def release(self, host: str) -> None:
+        """Count a connection out."""
+        self.total -= 1
+        self._by_ip[host] -= 1
+        if not self._by_ip[host]:
+            del self._by_ip[host]
+
+
+def overrides_in(text: str) -> dict[str, int]:
+    """Return the limits by host that `max.connections.per.ip.overrides` gives as `host:count,host:count`."""
+    limits = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        host, _, count = entry.rpartition(":")
+        limits[host] = int(count)
+    return limits
+
+
+class ListenerServer:
+    """Accepts connections for one configured listener."""
+
+    def __init__(self, listener: Listener, config: Config, limits: Limits, scratch: Scratch) -> None:
+        """Bind and listen; raises StartError with one line when the address cannot be had."""
+        self.listener = listener
+        self._limits = limits
+        self._scratch = scratch
+        self._backlog = config.integer("socket.listen.backlog.size")
+        self._max_request_bytes = config.integer("socket.request.max.bytes")
+        self._sockets = bind(listener.host, listener.port, self._backlog)
+        for option, name in _BUFFER_SIZES:
+            if (size := config.integer(name)) >= 0:
+                for sock in self._sockets:
+                    sock.setsockopt(socket.SOL_SOCKET, option, size)  # the sockets of connections inherit it
+        self._servers: list[asyncio.Server] = []
+        self.connections: set[Connection] = set()
+        self.port: int = self._sockets[0].getsockname()[1]
+
+    async def accept(self, handle: Handle) -> None:
+        """Begin to serve connections; those that came since the start are waiting."""
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            protocol = partial(self._connection, handle)
+            self._servers.append(await loop.create_server(protocol, sock=sock, backlog=self._backlog))
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; connections stay."""
+        for server in self._servers:
+            server.close()
+        for sock in self._sockets:
+            sock.close()
+
+    def close_idle(self, before: float) -> None:
+        """Close connections without activity since `before` (loop time), unless they wait for an answer (FRM-20)."""
+        for connection in list(self.connections):
+            if connection.last_active < before and connection.is_idle:
+                connection.close()
+
+    def _connection(self, handle: Handle) -> Connection:
+        return Connection(
+            handle, self._scratch, self._max_request_bytes, self._session_of, self._opened, self._closed
+        )
+
+    def _session_of(self, host: str) -> Session:
+        return Session(self.listener.name, host)
+
+    def _opened(self, connection: Connection) -> bool:
+        if not self._limits.admit(connection.peer_host):
+            return False
+        self.connections.add(connection)
+        return True
+
+    def _closed(self, connection: Connection) -> None:
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self._limits.release(connection.peer_host)
+
+
+def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Return listening sockets on every address that `host` means, all on one port; an empty host means all."""
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StartError(f"listeners: cannot resolve {host}: {error.strerror or error}") from error
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in sorted(set(found), key=lambda entry: entry[0] != socket.AF_INET):
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError:
+                continue  # no IPv6 on this machine
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if not port and len(sockets) > 1:
+                address = (address[0], sockets[0].getsockname()[1], *address[2:])
+            try:
+                sock.bind(address)
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+                    sockets.pop().close()
+                    continue
+                raise
+            sock.listen(backlog)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        reason = "port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise StartError(f"listeners: cannot listen on {host or '*'}:{port}: {reason}") from error
+    if not sockets:
+        raise StartError(f"listeners: no address to listen on for {host}:{port}")
+    return sockets
