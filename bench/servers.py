@@ -1,0 +1,139 @@
+"""Server processes under measurement: started on a core of their own, asked for their CPU time, stopped by their pid.
+
+`Server` says how to start one kind; `Running` is one fresh process with an empty data directory. The load runs on
+another core where there is one, so that the two do not share a cache or a time slice.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from bench.build import BUILD, HERE, compiled
+
+TOPIC, PARTITIONS = "bench", 4
+PATIENCE_S = 15.0
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
+
+# ApiVersions v3, correlation id 1, client id "bench", client software "bench" 1.
+_API_VERSIONS = struct.pack(">hhih5sB", 18, 3, 1, 5, b"bench", 0) + b"\x06bench\x021\x00"
+
+
+def on_core(core: int) -> Callable[[], None]:
+    """Return what `Popen(preexec_fn=...)` needs to pin the child to `core`."""
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A kind of server: its name in tables, and its command line for a port and a data directory."""
+
+    name: str
+    command: Callable[[int, Path], list[str]]
+
+
+def floor() -> Server:
+    """Return the minimal server in C."""
+    program = compiled("floor")
+    return Server("floor", lambda port, data: [str(program), str(port), str(data), TOPIC, str(PARTITIONS)])
+
+
+def pykbroker() -> Server:
+    """Return pykbroker, run by this interpreter from this checkout, with default settings."""
+    return Server("pykbroker", lambda port, data: [
+        sys.executable, "-m", "pykbroker", "serve",
+        "--override", f"listeners=PLAINTEXT://127.0.0.1:{port}",
+        "--override", f"log.dirs={data}",
+    ])
+
+
+class Running:
+    """One fresh server process; a context manager that leaves neither the process nor its files behind.
+
+    `startup_ms` is the time from just before the process was made to its first ApiVersions reply.
+    """
+
+    def __init__(self, server: Server) -> None:
+        BUILD.mkdir(exist_ok=True)
+        self.server = server
+        self.port = _free_port()
+        # Beside the programs, so that it is on a disk and not on a /tmp that lives in memory.
+        self._directory = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=BUILD))
+        data = self._directory / "data"
+        data.mkdir()
+        self._log = self._directory / "output"
+        # Users have compiled modules; so has the process that is measured.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        with self._log.open("wb") as output:
+            begun = time.perf_counter()
+            self._process = subprocess.Popen(
+                server.command(self.port, data), cwd=HERE.parent, env=environment, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, preexec_fn=on_core(SERVER_CORE),
+            )
+        try:
+            self._first_reply(begun + PATIENCE_S)
+        except BaseException:
+            self.stop()
+            raise
+        self.startup_ms = (time.perf_counter() - begun) * 1e3
+
+    def cpu_ns(self) -> int:
+        """Return the CPU time that all threads of the process have used so far, finished ones included."""
+        # clock_getcpuclockid(3): the id of another process's CPU-time clock is its pid, inverted, and the clock's kind.
+        return time.clock_gettime_ns((~self._process.pid << 3) | 2)
+
+    def resident_mb(self) -> float:
+        """Return the process's resident memory, in units of 2**20 bytes."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise self._failure("it has no memory any more")
+
+    def stop(self) -> None:
+        """Kill the process and remove its files (nothing of them is needed, so nothing is flushed)."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        self.stop()
+
+    def _first_reply(self, deadline: float) -> None:
+        while True:
+            if self._process.poll() is not None:
+                raise self._failure(f"it ended with status {self._process.returncode}")
+            if time.perf_counter() > deadline:
+                raise self._failure(f"no ApiVersions reply within {PATIENCE_S:.0f} s")
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
+                    connection.sendall(struct.pack(">i", len(_API_VERSIONS)) + _API_VERSIONS)
+                    if len(connection.recv(65536)) >= 10:
+                        return
+            except OSError:
+                time.sleep(0.0005)  # not listening yet
+
+    def _failure(self, what: str) -> SystemExit:
+        output = self._log.read_text(errors="replace")[-2000:]
+        return SystemExit(f"bench: {self.server.name}: {what}\n{output}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

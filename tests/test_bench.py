@@ -1,0 +1,89 @@
+"""The benchmark's own parts: the C programs compile without warnings and work together; tables say what is true."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import report
+from bench.build import FLAGS, HERE, compiled, compiler
+from bench.servers import Running, floor
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler ($CC or cc)")
+
+
+@pytest.fixture
+def server() -> Iterator[Running]:
+    with Running(floor()) as running:
+        yield running
+
+
+def load(server: Running, *arguments: str) -> dict[str, Any]:
+    command = [str(compiled("load")), *arguments, "--port", str(server.port)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["floor", "load"])
+def test_sources_compile_without_warnings(name: str, tmp_path: Path) -> None:
+    command = [str(compiler()), *FLAGS, "-Werror", "-o", str(tmp_path / name), str(HERE / f"{name}.c")]
+    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
+
+
+@needs_compiler
+def test_load_produces_every_request_and_reports_them(server: Running) -> None:
+    result = load(server, "produce", "--requests", "300", "--warmup", "20")
+    assert (result["mode"], result["requests"], result["bytes"]) == ("produce", 300, 300 * 100)
+    assert result["seconds"] > 0
+    assert 0 < result["p50_us"] <= result["p99_us"]
+
+
+@needs_compiler
+def test_fetch_reads_what_was_produced_from_the_start_again_and_again(server: Running) -> None:
+    load(server, "produce", "--requests", "40", "--connections", "4", "--batch-bytes", "16384", "--records", "16")
+    # Each of four partitions holds ten batches, so one fetch gets them all.
+    result = load(server, "fetch", "--requests", "12", "--connections", "4")
+    assert result["bytes"] == 12 * 10 * 16384
+
+
+@needs_compiler
+def test_batches_of_a_megabyte_and_partial_last_batches_are_carried(server: Running) -> None:
+    produced = load(server, "rtt", "--requests", "3", "--batch-bytes", "1048576", "--records", "100")
+    fetched = load(server, "fetch", "--requests", "3", "--connections", "1", "--max-bytes", "1572864")
+    assert produced["bytes"] == 3 * 1048576
+    # Offset 0: a batch and a half; then from the second: the same; then from the third: one batch.
+    assert fetched["bytes"] == 2 * 1572864 + 1048576
+
+
+@needs_compiler
+def test_load_fails_rather_than_measure_answers_that_are_not_what_it_asked_for(server: Running) -> None:
+    command = [str(compiled("load")), "fetch", "--port", str(server.port)]  # from a topic without records
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "nothing to read" in failed.stderr
+
+
+@needs_compiler
+def test_a_running_server_tells_its_cpu_time_and_memory(server: Running) -> None:
+    before = server.cpu_ns()
+    load(server, "produce", "--requests", "2000")
+    assert server.cpu_ns() > before > 0
+    assert server.resident_mb() > 0
+    assert server.startup_ms > 0
+
+
+def test_ratio_above_one_means_that_pykbroker_costs_more_whichever_way_the_unit_points() -> None:
+    results = {
+        "pykbroker": [{"small": 10.0, "1m": 1000.0}, {"small": 12.0, "1m": 3000.0}, {"small": 14.0, "1m": 1500.0}],
+        "floor": [{"small": 2.0, "1m": 3000.0}, {"small": 2.0, "1m": 3000.0}, {"small": 2.0, "1m": 3000.0}],
+    }
+    small, large = report.rows(results)
+    assert small[2:] == ("12.0 (10.0–14.0)", "2.0 (2.0–2.0)", "6.0", "≤ 12", "yes")
+    assert large[2:] == ("1,500 (1,000–3,000)", "3,000 (3,000–3,000)", "2.0", "≥ 2,000", "no")
