@@ -64,14 +64,15 @@ class Reader:
         self.bytes = 0
         self.urgent = False  # an error or a diverging epoch: the client should know at once (FET-11)
 
-    def partitions(self) -> list[Partition]:
-        """Return the partitions that can be read; for watching them."""
-        found = []
+    def segments(self) -> dict[Partition, int]:
+        """Return the partitions that can be read, and where the segment begins that each is read from; to watch them."""
+        found = {}
         for wanted in self._plan.partitions.values():
             try:
-                found.append(self._find(wanted))
+                partition = self._find(wanted)
             except KafkaError:
                 continue
+            found[partition] = _segment_base(partition, wanted.offset)
         return found
 
     def read(self) -> None:
@@ -174,17 +175,19 @@ class FetchWait:
         self._reader = reader
         self._missing = missing
         self._over = False
-        self._watched = reader.partitions()
+        self._watched = reader.segments()
         self._waits = ctx.services.fetch_waits
         self._waits.add(self)
         for partition in self._watched:
             partition.watch(self)
         self._timer: Timer = self._clock.call_later(wait_ms, self._finish)
+        if any(_segment_base(partition) > segment for partition, segment in self._watched.items()):
+            self.release()
 
     def appended(self, partition: Partition, nbytes: int) -> None:
-        """Count bytes that became readable."""
+        """Count bytes that became readable; when a new segment has begun, these are enough (FET-14)."""
         self._missing -= nbytes
-        if self._missing <= 0:
+        if self._missing <= 0 or _segment_base(partition) > self._watched[partition]:
             self.release()
 
     def changed(self, partition: Partition) -> None:
@@ -210,3 +213,11 @@ class FetchWait:
             self.later.fail(error)
         else:
             self.later.resolve(response)
+
+
+def _segment_base(partition: Partition, offset: int | None = None) -> int:
+    """Return where the segment begins that grows, or that holds `offset`; a log without any begins one at its end."""
+    log = partition.log
+    if not log.bases:
+        return log.end_offset
+    return log.bases[-1 if offset is None else log.index_of(offset)]

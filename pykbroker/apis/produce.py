@@ -69,7 +69,11 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
                     partition = partitions.get_by_id(topic.topic_id, item.index)
                 else:
                     partition = partitions.get(topic.name, item.index)
-                view = whole_view(item.records, version)
+                view = item.records
+                if view is None or not view.nbytes:
+                    raise KafkaError(errors.INVALID_RECORD, "no batch for this partition")  # PROD-05
+                if version < _ZSTD_SINCE:
+                    refuse_zstd(view)
                 if not legal_acks:
                     raise KafkaError(errors.INVALID_REQUIRED_ACKS)  # PROD-04
                 if partition.topic in INTERNAL_TOPICS:
@@ -96,13 +100,10 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
     return response
 
 
-def whole_view(view: memoryview | None, version: int) -> memoryview:
-    """Return the batch of a partition, or raise the KafkaError of one that need not be looked into to be refused."""
-    if view is None or not view.nbytes:
-        raise KafkaError(errors.INVALID_RECORD, "no batch for this partition")  # PROD-05
-    if version < _ZSTD_SINCE and view.nbytes > _ATTRIBUTES_LOW_BYTE and view[_ATTRIBUTES_LOW_BYTE] & 7 == _ZSTD:
-        raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7")  # PROD-08
-    return view
+def refuse_zstd(view: memoryview) -> None:
+    """Raise the KafkaError that a zstd batch gets from versions whose clients may not have zstd (PROD-08)."""
+    if view.nbytes > _ATTRIBUTES_LOW_BYTE and view[_ATTRIBUTES_LOW_BYTE] & 7 == _ZSTD:
+        raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7")
 
 
 def _acceptance(index: int, appended: Appended) -> PartitionProduceResponse:

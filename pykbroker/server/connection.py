@@ -28,7 +28,7 @@ from pykbroker.errors import Disconnect
 from pykbroker.later import Later
 from pykbroker.wire.frame import Answer, Reply
 
-SCRATCH_BYTES: Final = 256 * 1024
+SCRATCH_BYTES: Final = 128 * 1024
 SENDFILE_BYTES: Final = 64 * 1024
 """Slices of at least this size go by sendfile; smaller ones are read (one system call less)."""
 TURN_BYTES: Final = 1024 * 1024
