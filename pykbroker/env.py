@@ -7,7 +7,7 @@ replay any run. The real clock and workers live beside the event loop (`server/l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from pykbroker.later import Later
@@ -39,8 +39,8 @@ class File(Protocol):
     path: str
     size: int
 
-    def append(self, parts: Sequence[Bytes]) -> None:
-        """Write all parts at the end, or raise OSError and leave the file as it was (cut back to `size`)."""
+    def append(self, content: Bytes) -> None:
+        """Write all of it at the end, or raise OSError and leave the file as it was (cut back to `size`)."""
 
     def read(self, length: int, position: int) -> bytes:
         """Return up to `length` bytes from `position`; fewer only at the end of the file."""

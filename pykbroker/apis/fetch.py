@@ -65,7 +65,7 @@ class Reader:
         self.urgent = False  # an error or a diverging epoch: the client should know at once (FET-11)
 
     def segments(self) -> dict[Partition, int]:
-        """Return the partitions that can be read, and where the segment begins that each is read from; to watch them."""
+        """Return the partitions to be watched: those that can be read, and where the segment begins that each is in."""
         found = {}
         for wanted in self._plan.partitions.values():
             try:

@@ -1,7 +1,7 @@
 """One client connection: bytes in, frames to the dispatcher, answers out in request order.
 
 Reading. asyncio fills one scratch buffer that all connections share (nothing is kept in it between reads). Whole
-frames found there are copied into `bytes`, so that views into them stay valid as long as someone holds them. A frame
+frames found there are copied out, so that views into them stay valid as long as someone holds them. A frame
 that is not complete gets a buffer of its own, which the kernel then fills to exactly the frame's end; it starts small
 and doubles as bytes arrive, so a promise of 100 MB allocates nothing until they come.
 
@@ -192,7 +192,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._begin_frame(size, view[start:end])
                 break
             try:
-                answer = handle(session, view[start:at].tobytes())
+                answer = handle(session, bytearray(view[start:at]))
             except Disconnect as reason:
                 self._queue.extend(answers)
                 self._drop(reason)

@@ -93,6 +93,6 @@ def write_plainly(files: Files, path: str, content: bytes) -> None:
     file = files.open(path)
     try:
         file.truncate(0)
-        file.append([content])
+        file.append(content)
     finally:
         file.close()

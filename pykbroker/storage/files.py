@@ -8,7 +8,6 @@ slice that is still being sent survives the deletion of its file.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from errno import ENOENT, ENOTDIR
 from itertools import count
@@ -27,27 +26,20 @@ class RealFile:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self.size = os.fstat(self._fd).st_size
 
-    def append(self, parts: Sequence[Bytes]) -> None:
-        wanted = 0
-        for part in parts:
-            wanted += len(part)
+    def append(self, content: Bytes) -> None:
         try:
-            written = os.pwritev(self._fd, parts, self.size)
-            if written != wanted:
-                self._write_rest(parts, written)
+            written = os.pwrite(self._fd, content, self.size)
+            if written != len(content):
+                self._write_rest(memoryview(content), written)
         except OSError:
             self._cut_back()
             raise
-        self.size += wanted
+        self.size += len(content)
 
-    def _write_rest(self, parts: Sequence[Bytes], written: int) -> None:
+    def _write_rest(self, content: memoryview, written: int) -> None:
         """Go on after a short write; a full disk first writes less, and fails the next time."""
-        rest = memoryview(b"".join(parts))[written:]
-        position = self.size + written
-        while rest:
-            step = os.pwrite(self._fd, rest, position)
-            rest = rest[step:]
-            position += step
+        while written < len(content):
+            written += os.pwrite(self._fd, content[written:], self.size + written)
 
     def _cut_back(self) -> None:
         with suppress(OSError):  # if not, the next append writes over it, or recovery cuts a torn tail
@@ -128,7 +120,7 @@ class RealFiles:
         file = RealFile(temporary)
         try:
             file.truncate(0)
-            file.append([content])
+            file.append(content)
             file.sync()
             os.replace(temporary, path)
         except OSError:

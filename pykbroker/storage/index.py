@@ -60,7 +60,7 @@ class _Entries:
                 file.truncate(0)
                 self.saved = 0
             if self.saved < len(self.entries):
-                file.append([memoryview(self.entries)[self.saved :]])
+                file.append(memoryview(self.entries)[self.saved :])
             self.saved = len(self.entries)
         finally:
             file.close()

@@ -7,7 +7,7 @@ its first append. Nothing here knows about producers, epochs or clients; that is
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pykbroker.env import Bytes, Files
 from pykbroker.storage.index import MAX_RELATIVE_OFFSET
@@ -82,9 +82,9 @@ class Log:
         self.bases.append(self.end_offset)
         self._jitter_ms = jitter_ms
 
-    def append(self, parts: Sequence[Bytes], length: int, last_offset: int, max_timestamp: int) -> None:
+    def append(self, batch: Bytes, last_offset: int, max_timestamp: int) -> None:
         """Write one batch, whose offsets start at the end offset, to the active segment."""
-        self.segments[-1].append(parts, length, last_offset, max_timestamp)
+        self.segments[-1].append(batch, last_offset, max_timestamp)
         self.end_offset = last_offset + 1
 
     def read(self, offset: int, max_bytes: int, limit: int, *, at_least_one: bool) -> Slices:

@@ -30,10 +30,10 @@ from pykbroker.storage.producers import Producers, ProducerState
 from pykbroker.storage.recovery import OpenedLog
 from pykbroker.storage.segment import NO_SLICES, Segment
 from pykbroker.storage.snapshots import ProducerSnapshots
-from pykbroker.storage.validate import STAMPED_BYTES, checked_batch, prepare
+from pykbroker.storage.validate import checked_batch, prepare
 from pykbroker.wire.batch import LENGTH_END, LOG_APPEND_TIME, TRANSACTIONAL, Batch, peek, stamp
 
-_pack_stamp = Struct(">qii").pack
+_stamp_into = Struct(">qii").pack_into  # base offset, length, leader epoch
 
 
 class Partition:
@@ -114,28 +114,27 @@ class Partition:
     def append(self, view: Bytes, now_ms: int) -> Appended:
         """Check and store the one batch that a client sent. Hot path.
 
-        Raises the KafkaError that the client gets, RecordError if it is about single records. The view may be
-        read-only, and is not needed any more afterwards.
+        The batch gets its stamps, and what else the topic wants to change, in place; only one in immutable bytes is
+        copied. Raises the KafkaError that the client gets, RecordError if it is about single records.
         """
         if type(view) is not memoryview:
             view = memoryview(view)
+        if view.readonly:
+            view = memoryview(bytearray(view))
         config = self.config
         batch = checked_batch(view, config)
-        parts: list[Bytes]
         log_append_time = -1
         if (
-            self._takes_any_batch
-            and batch.max_timestamp <= now_ms + config.message_timestamp_after_max_ms
-            and not batch.attributes & LOG_APPEND_TIME
+            not self._takes_any_batch
+            or batch.max_timestamp > now_ms + config.message_timestamp_after_max_ms
+            or batch.attributes & LOG_APPEND_TIME
         ):
-            parts = [b"", view[STAMPED_BYTES : batch.length]]
-        else:
-            batch, head, body = prepare(view, batch, config, now_ms)
-            parts = [b"", head, body]
+            batch, view = prepare(view, batch, config, now_ms)
             if batch.attributes & LOG_APPEND_TIME:
                 log_append_time = now_ms
-        if batch.length > config.segment_bytes:
-            raise KafkaError(RECORD_LIST_TOO_LARGE, f"the batch is larger than a segment: {batch.length} bytes")
+        length = batch.length
+        if length > config.segment_bytes:
+            raise KafkaError(RECORD_LIST_TOO_LARGE, f"the batch is larger than a segment: {length} bytes")
         if batch.producer_id >= 0 or batch.attributes & TRANSACTIONAL:
             if batch.attributes & TRANSACTIONAL:
                 raise KafkaError(INVALID_TXN_STATE, "the partition is not part of a transaction")
@@ -143,8 +142,9 @@ class Partition:
             if stored is not None:
                 return Appended(stored.base_offset, stored.timestamp, self.log.start_offset, True)
         base_offset = self.log.end_offset
-        parts[0] = _pack_stamp(base_offset, batch.length - LENGTH_END, self.leader_epoch)
-        self._store(batch, parts, base_offset, now_ms)
+        _stamp_into(view, 0, base_offset, length - LENGTH_END, self.leader_epoch)
+        # Bytes after the batch are an incomplete second one, which does not count (PROD-12).
+        self._store(batch, view if len(view) == length else view[:length], base_offset, now_ms)
         return Appended(base_offset, log_append_time, self.log.start_offset)
 
     def append_own(self, batch: bytearray) -> int:
@@ -155,10 +155,10 @@ class Partition:
         now_ms = self._env.clock.now_ms()
         if header.producer_id >= 0 and not header.is_control:
             self._known_producers(now_ms)
-        self._store(header, [batch], base_offset, now_ms)
+        self._store(header, batch, base_offset, now_ms)
         return base_offset
 
-    def _store(self, batch: Batch, parts: list[Bytes], base_offset: int, now_ms: int) -> None:
+    def _store(self, batch: Batch, content: Bytes, base_offset: int, now_ms: int) -> None:
         """Write the batch, then take in that it is there. A failed write changes nothing."""
         if self.is_closed:
             raise KafkaError(NOT_LEADER_OR_FOLLOWER, f"{self.topic}-{self.index} is closed")
@@ -168,7 +168,7 @@ class Partition:
         try:
             if log.must_roll(length, last_offset, max_timestamp, now_ms):
                 self._roll(now_ms)
-            log.append(parts, length, last_offset, max_timestamp)
+            log.append(content, last_offset, max_timestamp)
         except OSError as error:
             raise storage_error(error, f"cannot append to {self.topic}-{self.index}") from error
         if batch.producer_id >= 0 and not batch.is_control and self._producers is not None:

@@ -98,10 +98,10 @@ class Segment:
             self._file = self._files.open(self.path + ".log")
         return self._file
 
-    def append(self, parts: Sequence[Bytes], length: int, last_offset: int, max_timestamp: int) -> None:
+    def append(self, batch: Bytes, last_offset: int, max_timestamp: int) -> None:
         """Write one batch at the end; OSError leaves everything as it was."""
-        self.file.append(parts)
-        self.note(self.size, length, last_offset, max_timestamp)
+        self.file.append(batch)
+        self.note(self.size, len(batch), last_offset, max_timestamp)
 
     def note(self, position: int, length: int, last_offset: int, max_timestamp: int) -> None:
         """Take in that there is one more batch; the rules of the index entries are here (STO-05, STO-06)."""

@@ -35,9 +35,6 @@ from pykbroker.wire.batch import (
 )
 from pykbroker.wire.records import Record, batch_of, records_of
 
-STAMPED_BYTES: Final = 16
-"""What the broker writes in front of every batch: base offset, length, leader epoch. Never covered by the CRC."""
-
 _SMALLEST_SIZE: Final = 14  # what even a message of the oldest format has after offset and length
 _CODECS: Final = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
@@ -128,10 +125,10 @@ def _header_error(batch: Batch) -> KafkaError:
     return KafkaError(INVALID_RECORD, f"a batch of producer {batch.producer_id} must have sequences")
 
 
-def prepare(view: memoryview, batch: Batch, config: LogConfig, now_ms: int) -> tuple[Batch, memoryview, memoryview]:
-    """Return the batch as it is to be stored: its header, and its bytes from the 17th on in two parts.
+def prepare(view: memoryview, batch: Batch, config: LogConfig, now_ms: int) -> tuple[Batch, memoryview]:
+    """Return header and bytes of the batch as it is to be stored; what changes in the header is changed in `view`.
 
-    Where nothing needs to change those are the client's own bytes. Raises RecordError for bad records.
+    Raises RecordError for bad records.
     """
     codec = _CODECS.get(config.compression_type, batch.codec)
     stamps_time = config.message_timestamp_type == "LogAppendTime"
@@ -149,8 +146,8 @@ def prepare(view: memoryview, batch: Batch, config: LogConfig, now_ms: int) -> t
     if rebuild:
         return _rebuilt(records, batch, codec, attributes, max_timestamp, config)
     if attributes == batch.attributes and max_timestamp == batch.max_timestamp:
-        return batch, view[STAMPED_BYTES:HEADER_BYTES], view[HEADER_BYTES : batch.length]
-    return _restamped(view, batch, attributes, max_timestamp)
+        return batch, view
+    return _restamped(view, batch, attributes, max_timestamp), view
 
 
 def _must_walk(batch: Batch, config: LogConfig, now_ms: int) -> bool:
@@ -189,7 +186,7 @@ def _check_records(records: Sequence[Record], batch: Batch, config: LogConfig, n
 
 def _rebuilt(
     records: list[Record], batch: Batch, codec: int, attributes: int, max_timestamp: int, config: LogConfig
-) -> tuple[Batch, memoryview, memoryview]:
+) -> tuple[Batch, memoryview]:
     """Write the records anew: in another codec, or because their offsets have gaps (PROD-24, PROD-26)."""
     for index, record in enumerate(records):
         record.offset = index
@@ -208,20 +205,15 @@ def _rebuilt(
     )
     if len(built) > config.max_message_bytes:
         raise too_large(len(built), config)
-    view = memoryview(built)
-    return peek(view), view[STAMPED_BYTES:HEADER_BYTES], view[HEADER_BYTES:]
+    return peek(built), memoryview(built)
 
 
-def _restamped(
-    view: memoryview, batch: Batch, attributes: int, max_timestamp: int
-) -> tuple[Batch, memoryview, memoryview]:
+def _restamped(view: memoryview, batch: Batch, attributes: int, max_timestamp: int) -> Batch:
     """Give the header another timestamp type and largest timestamp, and so another checksum; no record moves."""
-    head = bytearray(view[:HEADER_BYTES])
-    body = view[HEADER_BYTES : batch.length]
-    fields = list(HEADER.unpack(head))
+    fields = list(HEADER.unpack_from(view))
     fields[5], fields[8] = attributes, max_timestamp
-    HEADER.pack_into(head, 0, *fields)
-    fields[4] = crc32c(body, crc32c(memoryview(head)[CRC_START:], 0))
-    HEADER.pack_into(head, 0, *fields)
+    HEADER.pack_into(view, 0, *fields)
+    fields[4] = crc32c(view[CRC_START : batch.length], 0)
+    HEADER.pack_into(view, 0, *fields)
     batch.attributes, batch.max_timestamp, batch.crc = attributes, max_timestamp, fields[4]
-    return batch, memoryview(head)[STAMPED_BYTES:], body
+    return batch

@@ -99,6 +99,8 @@ class Running:
         partition = self.partition(topic)
         partition.leader_epoch = epoch
         partition._epochs.begin(epoch, partition.log_end_offset)
+        if partition.log.segments:
+            partition._epochs.save(self.broker.services.env.files, partition.directory)
 
     # -- topics
 

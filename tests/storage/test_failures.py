@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,12 @@ class FullFile(RealFile):
     __slots__ = ("disk",)
     disk: FullDisk
 
-    def append(self, parts: Sequence[Bytes]) -> None:
-        content = b"".join(parts)
+    def append(self, content: Bytes) -> None:
         if len(content) > self.disk.room:
-            super().append([content[: self.disk.room]])
+            super().append(content[: self.disk.room])
             self.truncate(self.size - self.disk.room)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-        super().append(parts)
+        super().append(content)
         self.disk.room -= len(content)
 
 
@@ -132,11 +130,10 @@ def test_directory_that_vanished(tmp_path: Path) -> None:
 
 def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = RealFile(str(tmp_path / "file"))
-    file.append([b"head"])
+    file.append(b"head")
     real = os.pwrite
-    monkeypatch.setattr(os, "pwritev", lambda fd, parts, at: real(fd, b"".join(parts)[:3], at))
-    monkeypatch.setattr(os, "pwrite", lambda fd, rest, at: real(fd, rest[:2], at))
-    file.append([b"ab", memoryview(b"cdef"), bytearray(b"gh")])
+    monkeypatch.setattr(os, "pwrite", lambda fd, rest, at: real(fd, rest[:3], at))
+    file.append(memoryview(b"abcdefgh"))
     assert (tmp_path / "file").read_bytes() == b"headabcdefgh"
     assert file.size == 12
     assert file.read(100, 4) == b"abcdefgh"
@@ -144,19 +141,20 @@ def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_failed_write_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = RealFile(str(tmp_path / "file"))
-    file.append([b"head"])
+    file.append(b"head")
     real = os.pwrite
 
-    def full(fd: int, rest: bytes, at: int) -> int:
-        raise OSError(errno.ENOSPC, "full")
+    def filling_up(fd: int, rest: bytes, at: int) -> int:
+        if at > len(b"head"):
+            raise OSError(errno.ENOSPC, "full")
+        return real(fd, rest[:3], at)
 
-    monkeypatch.setattr(os, "pwritev", lambda fd, parts, at: real(fd, b"".join(parts)[:3], at))
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwrite", filling_up)
     with pytest.raises(OSError, match="full"):
-        file.append([b"abcdef"])
+        file.append(b"abcdef")
     assert (tmp_path / "file").read_bytes() == b"head"
     monkeypatch.undo()
-    file.append([b"x"])
+    file.append(b"x")
     assert (tmp_path / "file").read_bytes() == b"headx"
 
 
