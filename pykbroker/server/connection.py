@@ -36,7 +36,7 @@ _FIRST_GROWTH: Final = 64 * 1024
 
 _unpack_size = Struct(">i").unpack_from
 
-Handle = Callable[[Session, bytes | bytearray], Answer | Later[Answer | None] | None]
+Handle = Callable[[Session, bytearray], Answer | Later[Answer | None] | None]
 
 
 class Scratch:
@@ -71,12 +71,13 @@ class Connection(asyncio.BufferedProtocol):
         self._size = 0
         self._filled = 0
         self._proven = _FIRST_GROWTH  # the largest frame this client has really sent
-        self._head = b""  # one to three bytes of a size
-        self._backlog: bytes | bytearray = b""
+        self._head = bytearray()  # one to three bytes of a size
+        self._backlog = bytearray()
         self._parked = False
         self._queue: deque[Any] = deque()  # buffers and file slices, in order
         self._queued = 0  # their bytes
         self._blocked = False
+        self._unsent = 0  # what asyncio had not sent when last looked at
         self._gone = False
         self._draining = False
         self.last_active = 0.0
@@ -104,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
         """Forget everything; parked requests stay with whoever holds them (FRM-22)."""
         self._gone = True
         self._queue.clear()
-        self._frame, self._backlog = None, b""
+        self._frame, self._backlog = None, bytearray()
         self._closed(self)
 
     def eof_received(self) -> bool:
@@ -126,6 +127,21 @@ class Connection(asyncio.BufferedProtocol):
         self._draining = True
         if self.is_idle and not self._gone:
             self._transport.close()
+
+    def close_if_idle(self, before: float) -> None:
+        """Close unless something happened since `before` (loop time), or a request waits for its answer (FRM-20).
+
+        A client that does not read what is due to it is dropped with it, once the kernel takes nothing more.
+        """
+        if self.last_active >= before or self._parked:
+            return
+        unsent = self._transport.get_write_buffer_size()
+        if self.is_idle:
+            self.close()
+        elif unsent == self._unsent:
+            self.abort()
+        else:
+            self._unsent, self.last_active = unsent, self._loop.time()
 
     def abort(self) -> None:
         """Drop the connection."""
@@ -174,12 +190,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._answer(frame):
             self._pump()
 
-    def _serve(self, buffer: bytes | bytearray, end: int) -> None:
+    def _serve(self, buffer: bytearray, end: int) -> None:
         """Serve the whole frames in `buffer[:end]`, and keep what is left. Hot path."""
         handle, session, most = self._handle, self._session, self._max_request_bytes
-        view = memoryview(buffer)
         answers: list[bytearray] = []  # those not in the queue yet
-        self._head = b""
+        self._head = bytearray()
         at = room = 0
         while end - at >= 4:
             (size,) = _unpack_size(buffer, at)
@@ -189,10 +204,10 @@ class Connection(asyncio.BufferedProtocol):
             start = at + 4
             at = start + size
             if at > end:
-                self._begin_frame(size, view[start:end])
+                self._begin_frame(size, buffer[start:end])
                 break
             try:
-                answer = handle(session, bytearray(view[start:at]))
+                answer = handle(session, buffer[start:at])
             except Disconnect as reason:
                 self._queue.extend(answers)
                 self._drop(reason)
@@ -209,19 +224,19 @@ class Connection(asyncio.BufferedProtocol):
             if (type(answer) is bytearray or self._accept(answer)) and room + self._queued < TURN_BYTES:
                 continue
             if at < end and not self._gone:
-                self._backlog = view[at:end].tobytes()
+                self._backlog = buffer[at:end]
                 self._transport.pause_reading()
             break
         else:
             if at < end:
-                self._head = view[at:end].tobytes()
+                self._head = buffer[at:end]
         if answers and not self._queue:
             self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
         else:
             self._queue.extend(answers)
             self._pump()
 
-    def _begin_frame(self, size: int, part: memoryview) -> None:
+    def _begin_frame(self, size: int, part: bytearray) -> None:
         frame = bytearray(min(size, max(self._proven, 2 * len(part))))
         frame[: len(part)] = part
         self._frame, self._size, self._filled = frame, size, len(part)
@@ -267,7 +282,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._gone or self._is_busy:
             return
         if self._backlog:
-            backlog, self._backlog = self._backlog, b""
+            backlog, self._backlog = self._backlog, bytearray()
             self._serve(backlog, len(backlog))
         if not self._backlog and not self._transport.is_reading() and not self._transport.is_closing():
             self._transport.resume_reading()

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import partial
 
 from pykbroker.apis.context import Session
-from pykbroker.config import Config, StartError
+from pykbroker.config import Config, ConfigError, StartError
 from pykbroker.config_listener import Listener
 from pykbroker.server.connection import Connection, Handle, Scratch
 
@@ -53,6 +53,8 @@ def overrides_in(text: str) -> dict[str, int]:
     limits = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         host, _, count = entry.rpartition(":")
+        if not host or not count.isdecimal():
+            raise ConfigError("max.connections.per.ip.overrides", f"{entry} is not HOST:COUNT")
         limits[host] = int(count)
     return limits
 
@@ -91,10 +93,9 @@ class ListenerServer:
             sock.close()
 
     def close_idle(self, before: float) -> None:
-        """Close connections without activity since `before` (loop time), unless they wait for an answer (FRM-20)."""
+        """Close connections on which nothing has happened since `before` (loop time) (FRM-20)."""
         for connection in list(self.connections):
-            if connection.last_active < before and connection.is_idle:
-                connection.close()
+            connection.close_if_idle(before)
 
     def _connection(self, handle: Handle) -> Connection:
         return Connection(
