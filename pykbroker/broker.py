@@ -13,7 +13,7 @@ from pykbroker.apis.dispatch import Dispatcher
 from pykbroker.apis.fetch_sessions import FetchSessions
 from pykbroker.config import Config, StartError
 from pykbroker.env import Env
-from pykbroker.errors import KafkaError
+from pykbroker.errors import KafkaError, Malformed
 from pykbroker.groups.coordinator import GroupCoordinator
 from pykbroker.metadata.controller import Controller, open_controller, registration_of
 from pykbroker.metadata.image import Topic
@@ -50,7 +50,7 @@ class Broker:
             raise StartError(str(error)) from error
         try:
             self._assemble()
-        except KafkaError as error:
+        except (KafkaError, Malformed) as error:
             self._store.close()
             raise StartError(f"cannot read {CLUSTER_METADATA_TOPIC}: {error}") from error
 
