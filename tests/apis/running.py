@@ -36,7 +36,7 @@ from pykbroker.wire.messages.produce import (
 )
 from pykbroker.wire.records import Record, batches_in, records_in
 from tests.fakes import FakeClock, fake_env
-from tests.storage.builders import kill
+from tests.storage.builders import a_batch, kill
 
 PRODUCE, FETCH, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH, INIT_PRODUCER_ID = 0, 1, 2, 23, 22
 BY_ID = {PRODUCE: 13, FETCH: 13}
@@ -59,9 +59,9 @@ def refused_versions(key: int) -> range:
 class Running:
     """A started broker and its first client. `settings` are the broker's; `files` replaces the file system."""
 
-    def __init__(self, path: Path, files: Files | None = None, **settings: str) -> None:
+    def __init__(self, path: Path, settings: dict[str, str] | None = None, files: Files | None = None) -> None:
         self.path = path
-        self.settings = {"log.dirs": str(path), "listeners": "PLAINTEXT://127.0.0.1:9092", **settings}
+        self.settings = {"log.dirs": str(path), "listeners": "PLAINTEXT://127.0.0.1:9092", **(settings or {})}
         self._files = files
         self._starts = 0
         self.clock = FakeClock()
@@ -110,7 +110,8 @@ class Running:
         wanted = CreatableTopic(name=topic, num_partitions=partitions, replication_factor=1, configs=entries)
         answer = self.client.send(CreateTopicsRequest(topics=[wanted], timeout_ms=1000), 7).topics[0]
         assert not answer.error_code, answer
-        return answer.topic_id
+        created: bytes = answer.topic_id
+        return created
 
     def delete(self, topic: str = "t") -> None:
         answer = self.client.send(DeleteTopicsRequest(topic_names=[topic], timeout_ms=1000), 5)
@@ -155,6 +156,12 @@ class Running:
         assert answer is not None
         assert [len(each.partition_responses) for each in answer.responses] == [1]
         return answer.responses[0].partition_responses[0]
+
+    def append_batch(self, count: int = 1, index: int = 0) -> int:
+        """Produce a batch to `t`; return its size."""
+        batch = a_batch(count)
+        assert self.produce(batch, index=index).error_code == 0
+        return len(batch)
 
     # -- fetch
 
@@ -223,9 +230,15 @@ def partitions_of(answer: Any) -> list[PartitionData]:
     return [part for topic in answer.responses for part in topic.partitions]
 
 
+def nbytes(part: PartitionData) -> int:
+    """How many bytes of records a fetch gave."""
+    assert part.records is not None, "records are never null"  # FET-05
+    return len(part.records)
+
+
 def offsets_of(part: PartitionData) -> list[int]:
     """The base offsets of the whole batches that a fetch gave."""
-    assert part.records is not None, "records are never null"  # FET-05
+    assert part.records is not None
     return [batch.base_offset for _, batch in batches_in(part.records)]
 
 

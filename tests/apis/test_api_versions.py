@@ -142,15 +142,15 @@ def test_a_lowest_level_of_zero_is_kept_from_older_clients(
     # API-06
     from pykbroker.apis import api_versions
 
-    monkeypatch.setattr(api_versions, "SUPPORTED", {"group.version": (0, 1), "metadata.version": (7, 30)})
+    monkeypatch.setattr(api_versions, "SUPPORTED", {"group.version": (0, 1), "share.version": (1, 1)})
     names = {
         version: [each.name for each in ask(running, version).supported_features]
         for version in versions(API_VERSIONS, since=3)
     }
     assert names == {
-        3: ["metadata.version"],
-        4: ["group.version", "metadata.version"],
-        5: ["group.version", "metadata.version"],
+        3: ["share.version"],
+        4: ["group.version", "share.version"],
+        5: ["group.version", "share.version"],
     }
 
 
@@ -160,8 +160,8 @@ def test_finalized_features_are_levels_that_are_served(running: Running) -> None
         each.name: (each.min_version_level, each.max_version_level) for each in ask(running, 4).finalized_features
     }
     assert finalized == {"metadata.version": (30, 30)}
-    running.broker.services.image.features["group.version"] = 0
-    assert [each.name for each in ask(running, 4).finalized_features] == ["metadata.version"]
+    running.broker.services.image.features.update({"group.version": 0, "share.version": 1})
+    assert [each.name for each in ask(running, 4).finalized_features] == ["metadata.version", "share.version"]
 
 
 def test_features_are_the_same_after_a_restart(running: Running) -> None:
@@ -203,6 +203,12 @@ def test_lowest_versions_are_at_most_kafkas(running: Running) -> None:
     # API-11
     found = listed(running)
     assert all(found[key][0] <= version for key, version in LOWEST.items())
+
+
+def test_formats_before_batches_are_not_kept(running: Running) -> None:
+    # PROD-59, FET-40: nothing is converted up or down
+    assert versions(PRODUCE)[0] == 3
+    assert listed(running)[1][0] == 4
 
 
 def test_highest_versions_are_kafkas(running: Running) -> None:

@@ -14,18 +14,19 @@ from pykbroker import errors
 from pykbroker.apis.context import Session
 from pykbroker.apis.registry import HANDLERS
 from pykbroker.errors import Disconnect, KafkaError
-from pykbroker.later import Later
+from pykbroker.later import Later, resolved
 from pykbroker.testing.client import Pending, whole
 from pykbroker.wire import catalog
 from pykbroker.wire.codegen import decode_message, encode_message
 from pykbroker.wire.codegen_source import Kind
+from pykbroker.wire.frame import Answer
 from pykbroker.wire.message import Message
 from pykbroker.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from pykbroker.wire.messages.describe_cluster import DescribeClusterRequest
 from pykbroker.wire.messages.fetch import FetchResponse
 from pykbroker.wire.messages.find_coordinator import FindCoordinatorRequest
-from pykbroker.wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
-from pykbroker.wire.messages.list_groups import ListGroupsRequest
+from pykbroker.wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse
+from pykbroker.wire.messages.list_groups import ListGroupsRequest, ListGroupsResponse
 from pykbroker.wire.messages.metadata import MetadataRequest, MetadataResponse
 from pykbroker.wire.messages.produce import ProduceResponse
 from tests.apis.running import Running, versions
@@ -70,6 +71,16 @@ def test_a_flexible_request_has_a_tag_section_and_so_has_its_answer(running: Run
     assert decode_message(MetadataResponse, 12, raw[5:]).brokers[0].port == 9092
 
 
+@pytest.mark.parametrize("length", [0, 1, 2, 255, 32767])
+def test_a_client_id_has_any_length(running: Running, length: int) -> None:
+    # FRM-03, FRM-04: what comes after it is found
+    for version, tags in ((0, b""), (3, b"\0")):
+        body = encode_message(ListGroupsRequest(), version)
+        raw = answer(running, header(LIST_GROUPS, version, client_id=b"x" * length) + tags + body)
+        response = decode_message(ListGroupsResponse, version, raw[4 + len(tags) :])
+        assert (response.error_code, response.groups) == (0, [])
+
+
 def test_a_flexible_request_without_its_tag_section_is_dropped(running: Running) -> None:
     # FRM-03
     with pytest.raises(Disconnect):
@@ -94,7 +105,7 @@ def test_any_correlation_id_comes_back(running: Running, correlation_id: int) ->
 
 def test_the_parked_answer_has_its_requests_correlation_id(topic: Running) -> None:
     # FRM-07
-    def park(correlation_id: int) -> Later[object]:
+    def park(correlation_id: int) -> Later[Answer | None]:
         request = topic.fetch_request([("t", 0, 0)], 4, max_wait_ms=100)
         frame = header(1, 4, correlation_id) + encode_message(request, 4)
         out = topic.broker.handle(Session("PLAINTEXT", "x"), frame)
@@ -103,7 +114,8 @@ def test_the_parked_answer_has_its_requests_correlation_id(topic: Running) -> No
 
     first, second = park(11), park(12)
     topic.clock.advance(100)
-    assert [whole(each.result())[4:8] for each in (second, first)] == [b"\0\0\0\x0c", b"\0\0\0\x0b"]
+    answers = [each.result() for each in (second, first)]
+    assert [whole(each)[4:8] for each in answers if each is not None] == [b"\0\0\0\x0c", b"\0\0\0\x0b"]
 
 
 def test_unknown_tags_are_skipped(running: Running) -> None:
@@ -152,9 +164,9 @@ def test_a_client_without_an_id_is_the_one_with_an_empty_id(running: Running) ->
 
     def joined(client_id: bytes | None) -> str:
         raw = answer(running, header(11, 4, client_id=client_id) + encode_message(request, 4))
-        response = decode_message(catalog.APIS[11].response(), 4, raw[4:])
+        response = decode_message(JoinGroupResponse, 4, raw[4:])
         assert response.error_code == errors.MEMBER_ID_REQUIRED
-        return str(response.member_id)
+        return response.member_id
 
     assert joined(b"me").startswith("me-")
     assert joined(b"").startswith("-")
@@ -288,6 +300,14 @@ def test_an_answer_that_cannot_be_written_ends_its_own_connection_only(
         _ = parked.response
 
 
+def test_an_answer_may_be_none_later_too(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    # FRM-10
+    monkeypatch.setattr("pykbroker.apis.group_admin.list_groups", lambda ctx, request: resolved(None))
+    pending = running.client.send(ListGroupsRequest(), 0)
+    assert isinstance(pending, Pending)
+    assert pending.response is None
+
+
 # -- a handler that fails
 
 
@@ -414,7 +434,7 @@ def test_every_listener_is_told_its_own_address(tmp_path: Path) -> None:
     # FRM-24
     running = Running(
         tmp_path,
-        **{
+        {
             "listeners": "PLAINTEXT://127.0.0.1:9092,SECOND://127.0.0.1:9093",
             "advertised.listeners": "PLAINTEXT://first.example:19092,SECOND://second.example:29093",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT",
@@ -426,8 +446,7 @@ def test_every_listener_is_told_its_own_address(tmp_path: Path) -> None:
     ):
         client = running.another_client(listener=listener)
         for version in versions(METADATA):
-            topics = None if version else []
-            brokers = client.send(MetadataRequest(topics=topics), version).brokers
+            brokers = client.send(MetadataRequest(topics=None if version else []), version).brokers
             assert [(each.host, each.port) for each in brokers] == [expected]
         for version in versions(10):
             found = client.send(FindCoordinatorRequest(key="g", coordinator_keys=["g"]), version)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pykbroker import errors
+from pykbroker.errors import Disconnect
 from pykbroker.wire.batch import peek, verify
 from pykbroker.wire.messages.metadata import MetadataRequest
 from pykbroker.wire.records import Header, Record, batch_of, build_batch
@@ -147,6 +148,16 @@ def test_transactional_requests_are_refused_for_good(topic: Running, version: in
     assert [(part.index, part.error_code, part.base_offset) for part in parts] == [
         (index, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1) for index in (0, 1)
     ]
+    assert topic.partition().log_end_offset == 0
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_a_transactional_request_without_acks_ends_the_connection(topic: Running, version: int) -> None:
+    # PROD-48, FRM-11
+    request = topic.produce_request({("t", 0): a_batch()}, version, acks=0)
+    request.transactional_id = "mine"
+    with pytest.raises(Disconnect):
+        topic.client.send(request, version)
     assert topic.partition().log_end_offset == 0
 
 
@@ -546,6 +557,13 @@ def test_errors_that_are_not_about_records_list_none(topic: Running, version: in
     good = topic.produce(a_batch(), version=version)
     assert (good.record_errors, good.error_message) == ([], None)
     assert topic.produce(with_field(5, 0x20), version=version).record_errors == []
+
+
+@pytest.mark.parametrize("version", versions(PRODUCE, since=RECORD_ERRORS_SINCE))
+def test_every_error_has_a_message(topic: Running, version: int) -> None:
+    # PROD-60: if there is nothing else to say, the error's name
+    assert topic.produce(with_field(5, 0x20), version=version).error_message not in (None, "INVALID_RECORD")
+    assert topic.produce(a_batch(), index=9, version=version).error_message == "UNKNOWN_TOPIC_OR_PARTITION"
 
 
 def test_nobody_is_throttled(topic: Running) -> None:
