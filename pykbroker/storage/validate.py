@@ -35,6 +35,12 @@ from pykbroker.wire.batch import (
 )
 from pykbroker.wire.records import Record, batch_of, records_of
 
+MOST_WALKED: Final = 1_000_000
+"""Records of a batch that are looked at one by one, at most: the most that librdkafka ever puts into one.
+
+Two million empty records compress to 1.5 KB, and would hold up everybody for seconds.
+"""
+
 _SMALLEST_SIZE: Final = 14  # what even a message of the oldest format has after offset and length
 _CODECS: Final = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
@@ -135,6 +141,8 @@ def prepare(view: memoryview, batch: Batch, config: LogConfig, now_ms: int) -> t
     rebuild = codec != batch.codec
     max_timestamp = batch.max_timestamp
     if _must_walk(batch, config, now_ms) or rebuild:
+        if batch.count > MOST_WALKED:
+            raise KafkaError(MESSAGE_TOO_LARGE, f"a batch of {batch.count} records is too much to look into")
         records = list(records_of(view, batch))
         _check_records(records, batch, config, now_ms)
         rebuild = rebuild or any(record.offset != index for index, record in enumerate(records))

@@ -9,6 +9,7 @@ import pytest
 
 from pykbroker import errors
 from pykbroker.errors import KafkaError
+from pykbroker.storage import validate
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.partition import Partition
 from pykbroker.storage.store import Store
@@ -215,6 +216,12 @@ def test_compacted_topic_needs_keys(store: Store, codec: int) -> None:
     assert [index for index, _ in error.record_errors] == [1, 3]
     assert all(message for _, message in error.record_errors)
     assert error.message
+
+
+def test_a_batch_of_too_many_records_is_not_looked_into(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "MOST_WALKED", 2)
+    assert refusal(open_partition(store, COMPACTED), a_batch(3, codec=4)).code == errors.MESSAGE_TOO_LARGE
+    assert append(open_partition(store, LogConfig(), index=1), a_batch(3, codec=4)) == 0
 
 
 def test_compacted_topic_takes_empty_keys(store: Store) -> None:
