@@ -1,6 +1,7 @@
 """The tables against the real thing: Apache Kafka's own definitions, printed by a JVM.
 
-Needs `java` and, in the directory that PYKBROKER_KAFKA_JARS names, the jars of a Kafka 4.3 distribution (its `libs`).
+Needs `java`, and a Kafka 4.3 distribution's jars in the `broker/` directory of PYKBROKER_KAFKA_JARS, where
+`tools/fetch_kafka_jars.sh` puts them.
 """
 
 import os
@@ -55,10 +56,11 @@ public class Definitions {
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[str]]]:
     """What Kafka prints: kind -> name -> columns."""
-    jars = os.environ.get("PYKBROKER_KAFKA_JARS")
-    if not jars or not shutil.which("java"):
+    named = os.environ.get("PYKBROKER_KAFKA_JARS")
+    if not named or not shutil.which("java"):
         pytest.skip("needs java, and Kafka's jars in the directory that PYKBROKER_KAFKA_JARS names")
-    if not list(Path(jars).glob("kafka_2.13-4.3.*.jar")):
+    jars = Path(named) / "broker"
+    if not list(jars.glob("kafka_2.13-4.3.*.jar")):
         pytest.skip("the tables are those of Kafka 4.3, and PYKBROKER_KAFKA_JARS has another version")
     program = tmp_path_factory.mktemp("java") / "Definitions.java"
     program.write_text(PROGRAM)

@@ -1,7 +1,8 @@
 """The declarations say what Kafka's own schemas say: for every message, in every version, field by field.
 
 The schemas are inside Apache Kafka's jars, which are no part of the repository. `PYKBROKER_KAFKA_JARS` names a
-directory with them (the version that the declarations were made from); else Maven's local repository is searched.
+directory made by `tools/fetch_kafka_jars.sh`, whose `schemas/` has those that the declarations were made from; else
+Maven's local repository is searched.
 """
 
 import json
@@ -33,7 +34,7 @@ Schema = dict[str, Any]
 def find_jars() -> list[Path]:
     """Return the newest jar of each kind, or nothing unless all are there."""
     named = os.environ.get("PYKBROKER_KAFKA_JARS")
-    places = [Path(named)] if named else Path("~/.m2/repository/org/apache/kafka").expanduser().glob("*/*/")
+    places = [Path(named) / "schemas"] if named else Path("~/.m2/repository/org/apache/kafka").expanduser().glob("*/*/")
     jars = [jar for place in places for jar in place.glob("kafka-*.jar")]
     found = []
     for name in JARS:
@@ -57,7 +58,7 @@ def schemas() -> dict[str, Schema]:
 SCHEMAS = schemas()
 DECLARED = {cls.__name__: cls for cls in declared_messages()}
 needs_jars = pytest.mark.skipif(
-    not SCHEMAS, reason="no Kafka jars: set PYKBROKER_KAFKA_JARS to a directory that holds them"
+    not SCHEMAS, reason="no Kafka jars: set PYKBROKER_KAFKA_JARS to a directory made by tools/fetch_kafka_jars.sh"
 )
 
 
