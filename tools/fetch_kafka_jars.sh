@@ -14,7 +14,7 @@ for artifact in kafka-clients kafka-metadata kafka-group-coordinator kafka-trans
 done
 pom=$(mktemp -d)/pom.xml
 cat > "$pom" <<EOF
-<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<project><modelVersion>4.0.0</modelVersion>
 <groupId>pykbroker</groupId><artifactId>oracle</artifactId><version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$whole</version></dependency>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$whole</version></dependency>
