@@ -267,7 +267,8 @@ class Segment:
         return self._offsets is not None and not self.saved
 
     def cool(self) -> None:
-        """Let go of indexes that can be loaded again; what they say about timestamps stays known."""
+        """Let go of the file, and of indexes that can be loaded again; what they say about timestamps stays known."""
+        self.close_file()
         if self.saved:
             self._offsets = self._times = None
             self._ends.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 
@@ -424,3 +425,15 @@ def test_offsets_survive_a_restart(partition: Partition, reopened: Callable[[], 
     again = reopened()
     assert append(again, a_batch(2)) == 3
     assert [record.offset for record in records(again)] == list(range(5))
+
+
+def test_rolled_segments_hold_no_descriptors(store: Store) -> None:
+    partition = open_partition(store, LogConfig(segment_bytes=200))
+    append(partition, a_batch())
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        append(partition, a_batch())
+    assert len(partition.log.segments) > 10
+    fetch(partition, 0, 1 << 20)
+    # The active segment's, and that of the one that was read last.
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
