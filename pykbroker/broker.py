@@ -15,9 +15,9 @@ from pykbroker.config import Config, StartError
 from pykbroker.env import Env
 from pykbroker.errors import KafkaError, Malformed
 from pykbroker.groups.coordinator import GroupCoordinator
-from pykbroker.metadata.controller import Controller, open_controller, registration_of
+from pykbroker.metadata.controller import open_controller, registration_of
 from pykbroker.metadata.image import Topic
-from pykbroker.metadata.names import CLUSTER_METADATA_TOPIC, GROUP_METADATA_TOPIC
+from pykbroker.metadata.names import CLUSTER_METADATA_TOPIC
 from pykbroker.metadata.partitions import Partitions
 from pykbroker.storage.store import Store, StoreError
 
@@ -59,9 +59,7 @@ class Broker:
         controller = open_controller(env, store, config)
         image = controller.image
         partitions = Partitions.of(controller, store)
-        groups = GroupCoordinator(
-            config, env, image, partitions, lambda: ensure_group_topic(controller)
-        )
+        groups = GroupCoordinator(config, env, image, partitions, controller.ensure_internal_topic)
         sessions = FetchSessions(config.integer("max.incremental.fetch.session.cache.slots"), env.clock, env.random)
         services = Services(controller.config, env, image, controller, partitions, groups, sessions)
 
@@ -89,8 +87,3 @@ class Broker:
         self.services.groups.close()
         self.services.controller.close()
         self._store.close()
-
-
-def ensure_group_topic(controller: Controller) -> None:
-    """Create `__consumer_offsets` if it is missing."""
-    controller.ensure_internal_topic(GROUP_METADATA_TOPIC)

@@ -75,7 +75,7 @@ class Server:
         self.listeners: list[ListenerServer] = []
 
     async def start(self) -> None:
-        """Open the data, then the sockets; raises StartError with one line."""
+        """Bind the sockets, open the data, begin to serve; raises StartError with one line."""
         loop = asyncio.get_running_loop()
         env = Env(LoopClock(loop), RealFiles(), LoopWorkers(loop), SystemRandom())
         self.broker = Broker(self.config, env)
