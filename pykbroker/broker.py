@@ -71,7 +71,7 @@ class Broker:
 
         controller.on_topics_deleted.append(topics_deleted)
         controller.on_configs_changed.append(configs_changed)
-        controller.register_broker(registration_of(store, config, {}))
+        controller.register_broker(registration_of(store, config))
         groups.load_existing()
         self.services = services
         self.handle = Dispatcher(services).handle

@@ -145,10 +145,10 @@ def open_controller(env: Env, store: Store, config: Config) -> Controller:
     return controller
 
 
-def registration_of(store: Store, config: Config, ports: Mapping[str, int]) -> Registration:
-    """Return how this broker presents itself; `ports` has those that port 0 became, by listener."""
+def registration_of(store: Store, config: Config) -> Registration:
+    """Return how this broker presents itself. Listeners have their real ports by now: see `Server`."""
     endpoints = [
-        Endpoint(each.name, each.host, each.port or ports.get(each.name, 0), SECURITY_PROTOCOLS[each.protocol])
+        Endpoint(each.name, each.host, each.port, SECURITY_PROTOCOLS[each.protocol])
         for each in config.advertised_listeners
     ]
     rack = config.text("broker.rack") or None

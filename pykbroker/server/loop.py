@@ -107,7 +107,7 @@ class Server:
             return
         for listener in self.listeners:
             listener.close_idle(loop.time() - idle_seconds)
-        self._sweep_timer = loop.call_later(min(idle_seconds, 10.0), self._sweep, loop)
+        loop.call_later(min(idle_seconds, 10.0), self._sweep, loop)
 
     async def stop(self) -> None:
         """Stop gracefully: no new connections, parked requests answered, everything sent, data closed cleanly."""

@@ -135,9 +135,9 @@ class Partition:
         length = batch.length
         if length > config.segment_bytes:
             raise KafkaError(RECORD_LIST_TOO_LARGE, f"the batch is larger than a segment: {length} bytes")
-        if batch.producer_id >= 0 or batch.attributes & TRANSACTIONAL:
-            if batch.attributes & TRANSACTIONAL:
-                raise KafkaError(INVALID_TXN_STATE, "the partition is not part of a transaction")
+        if batch.attributes & TRANSACTIONAL:
+            raise KafkaError(INVALID_TXN_STATE, "the partition is not part of a transaction")
+        if batch.producer_id >= 0:
             stored = self._known_producers(now_ms).check(batch, now_ms)
             if stored is not None:
                 return Appended(stored.base_offset, stored.timestamp, self.log.start_offset, True)

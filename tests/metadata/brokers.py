@@ -29,7 +29,7 @@ class Cluster:
         self.store = Store(env, config.log_dirs, node_id=config.node_id)
         self.store.open()
         self.controller: Controller = open_controller(env, self.store, config)
-        self.controller.register_broker(registration_of(self.store, config, {}))
+        self.controller.register_broker(registration_of(self.store, config))
         self.partitions = Partitions.of(self.controller, self.store)
         self.image: Image = self.controller.image
         self.services = Services(
