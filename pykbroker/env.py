@@ -7,7 +7,7 @@ replay any run. The real clock and workers live beside the event loop (`server/l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from pykbroker.later import Later
@@ -66,6 +66,9 @@ class Files(Protocol):
 
     def exists(self, path: str) -> bool: ...
     def size(self, path: str) -> int: ...
+    def modified_ms(self, path: str) -> int:
+        """Return when a file was last written to, in milliseconds since 1970."""
+
     def list(self, directory: str) -> list[str]:
         """Return the names in a directory, sorted; an empty list if there is no such directory."""
 
@@ -106,6 +109,12 @@ class Workers(Protocol):
 
     def submit(self, call: Callable[[], T]) -> Later[T]:
         """Run `call` elsewhere; the result resolves on the core's own thread."""
+
+    def run_all(self, calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
+        """Run all, up to `threads` at once; return their results, in order, when all are done. Blocks: for a start.
+
+        Raises what the first of them raised, once none runs any more.
+        """
 
 
 class Random(Protocol):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from random import Random as PythonRandom
@@ -69,9 +69,12 @@ class InlineWorkers:
             later.resolve(value)
         return later
 
+    def run_all(self, calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
+        return [call() for call in calls]
 
-class HeldWorkers:
-    """Holds the work back until `run_all`."""
+
+class HeldWorkers(InlineWorkers):
+    """Holds submitted work back until `release`."""
 
     def __init__(self) -> None:
         self.held: list[Callable[[], None]] = []
@@ -90,7 +93,7 @@ class HeldWorkers:
         self.held.append(run)
         return later
 
-    def run_all(self) -> None:
+    def release(self) -> None:
         held, self.held = self.held, []
         for run in held:
             run()

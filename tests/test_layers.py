@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "pykbroker"
 LAYERS = [
     ["errors", "later", "config", "metrics", "properties", "settings"],
     ["env"],
+    ["steps"],
     ["wire"],
     ["security"],
     ["storage"],

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pykbroker.broker import Broker
@@ -56,6 +56,15 @@ class LoopWorkers:
 
         self._loop.run_in_executor(None, call).add_done_callback(done)
         return later
+
+    def run_all(self, calls: Sequence[Callable[[], T]], threads: int) -> list[T]:
+        """Run all in threads of their own, and return their results."""
+        if threads <= 1 or len(calls) <= 1:
+            return [call() for call in calls]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(threads) as pool:
+            return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 class SystemRandom:

@@ -97,6 +97,9 @@ class RealFiles:
     def size(self, path: str) -> int:
         return os.stat(path).st_size
 
+    def modified_ms(self, path: str) -> int:
+        return os.stat(path).st_mtime_ns // 1_000_000
+
     def list(self, directory: str) -> list[str]:
         try:
             return sorted(os.listdir(directory))

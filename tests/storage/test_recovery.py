@@ -157,7 +157,7 @@ def test_recovery_point_follows_the_rolls(tmp_path: Path) -> None:
     bases = partition.log.bases
     assert partition.log.recovery_point == 0
     assert segment_files(tmp_path, ".index") == []
-    workers.run_all()
+    workers.release()
     assert partition.log.recovery_point == bases[-1]
     assert [int(path.stem) for path in segment_files(tmp_path, ".index")] == bases[:-1]
     env.clock.advance(1000)  # type: ignore[attr-defined]
@@ -175,11 +175,11 @@ def test_failing_worker_leaves_the_recovery_point(tmp_path: Path) -> None:
     for _ in range(3):
         append(partition, a_batch(3))
     (tmp_path / "t-0" / "00000000000000000000.index").mkdir()
-    workers.run_all()
+    workers.release()
     assert partition.log.recovery_point == 0
     for _ in range(3):
         append(partition, a_batch(3))
-    workers.run_all()
+    workers.release()
     assert partition.log.recovery_point == 0
     (tmp_path / "t-0" / "00000000000000000000.index").rmdir()
     store.close()

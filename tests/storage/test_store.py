@@ -223,7 +223,7 @@ def test_deleted_partition_is_renamed_and_then_erased(tmp_path: Path) -> None:
     assert len(bytes.fromhex(ending.removesuffix("-delete"))) == 16
     again = open_partition(store)
     assert append(again, a_batch()) == 0
-    workers.run_all()
+    workers.release()
     assert [name for name in names(tmp_path) if name.startswith("t-0")] == ["t-0"]
     assert len(records(again)) == 1
     store.close()
