@@ -66,20 +66,24 @@ class ShardRunner(Generic[Rec]):
         self._clock = clock
         self._timers: dict[object, Timer] = {}
 
-    def load(self) -> None:
-        """Replay the whole partition; call it once, first."""
-        for record in records_in(self.partition.batches()):
+    def load(self, start: int | None = None) -> None:
+        """Replay the partition, from the batch at `start` on if what was before is known; call it once, first."""
+        for record in records_in(self.partition.batches(start)):
             known = self.shard.decode(record.key, record.value)
             if known is not None:
                 self.shard.replay(known)
         self.shard.loaded()
 
     def submit(self, operation: Callable[[], Outcome[Rec, R]]) -> R | Later[R]:
-        """Run an operation: append, replay, then answer. Raises the KafkaError of a failed append."""
+        """Run an operation: append, replay, then answer; after a flush, if the log asks for one.
+
+        Raises the KafkaError of a failed append.
+        """
         outcome = operation()
+        held = None
         if outcome.records:
             try:
-                self._append(outcome.records)
+                held = self._append(outcome.records)
             except KafkaError as error:
                 if outcome.after is not None:
                     outcome.after(error)
@@ -88,7 +92,7 @@ class ShardRunner(Generic[Rec]):
                 self.shard.replay(record)
         if outcome.after is not None:
             outcome.after(None)
-        return outcome.reply
+        return outcome.reply if held is None else _when(held, outcome.reply)
 
     def schedule(self, key: object, delay_ms: float, operation: Callable[[], Outcome[Rec, None]]) -> None:
         """Run an operation later; a timer of the same key is replaced."""
@@ -112,6 +116,28 @@ class ShardRunner(Generic[Rec]):
         for key in list(self._timers):
             self.cancel(key)
 
-    def _append(self, records: Sequence[Rec]) -> None:
+    def _append(self, records: Sequence[Rec]) -> Later[None] | None:
         pairs = [self.shard.encode(record) for record in records]
-        self.partition.append_own(build_batch(pairs, timestamp_ms=self._clock.now_ms()))
+        return self.partition.append_own(build_batch(pairs, timestamp_ms=self._clock.now_ms()))
+
+
+def _when(held: Later[None], reply: R | Later[R]) -> Later[R]:
+    """Return the reply once `held` is done as well; its failure takes the place of the reply."""
+    both: Later[R] = Later()
+
+    def flushed(later: Later[None]) -> None:
+        if later.error is not None:
+            both.fail(later.error)
+        elif isinstance(reply, Later):
+            reply.then(answered)
+        else:
+            both.resolve(reply)
+
+    def answered(later: Later[R]) -> None:
+        if later.error is not None:
+            both.fail(later.error)
+        else:
+            both.resolve(later.result())
+
+    held.then(flushed)
+    return both

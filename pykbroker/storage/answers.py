@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from pykbroker.later import Later
 from pykbroker.storage.segment import Slices
 
 if TYPE_CHECKING:
@@ -14,22 +15,33 @@ class Watcher(Protocol):
     """Someone who waits for a partition. May unwatch inside a call."""
 
     def appended(self, partition: Partition, nbytes: int) -> None:
-        """A batch was stored."""
+        """A batch can be read."""
 
     def changed(self, partition: Partition) -> None:
         """Anything else: the log's start moved, its settings changed, or the partition is gone."""
 
 
 class Appended:
-    """Where a batch went. `log_append_time` is -1 with CreateTime; a `duplicate` was stored before, and has its."""
+    """Where a batch went. `log_append_time` is -1 with CreateTime; a `duplicate` was stored before, and has its.
 
-    __slots__ = ("base_offset", "duplicate", "log_append_time", "log_start_offset")
+    It counts at once, or when `held` is done: acknowledged before, it could be lost against what was asked for.
+    """
 
-    def __init__(self, base_offset: int, log_append_time: int, log_start_offset: int, duplicate: bool = False) -> None:
+    __slots__ = ("base_offset", "duplicate", "held", "log_append_time", "log_start_offset")
+
+    def __init__(
+        self,
+        base_offset: int,
+        log_append_time: int,
+        log_start_offset: int,
+        duplicate: bool,
+        held: Later[None] | None,
+    ) -> None:
         self.base_offset = base_offset
         self.log_append_time = log_append_time
         self.log_start_offset = log_start_offset
         self.duplicate = duplicate
+        self.held = held
 
 
 class Read:

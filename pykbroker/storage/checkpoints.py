@@ -9,13 +9,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from pykbroker.env import Files
+from pykbroker.storage.failures import warn
 from pykbroker.wire.primitives import uuid_from_text, uuid_text
 
 RECOVERY_POINTS: Final = "recovery-point-offset-checkpoint"
 LOG_STARTS: Final = "log-start-offset-checkpoint"
+CLEANER_POINTS: Final = "cleaner-offset-checkpoint"
+HIGH_WATERMARKS: Final = "replication-offset-checkpoint"
 LEADER_EPOCHS: Final = "leader-epoch-checkpoint"
 PARTITION_METADATA: Final = "partition.metadata"
 META_PROPERTIES: Final = "meta.properties"
@@ -25,13 +29,22 @@ CLEAN_SHUTDOWN_CONTENT: Final = b'{"version":0,"brokerEpoch":-1}'
 TopicPartition = tuple[str, int]
 
 
-def _lines(content: bytes) -> list[list[str]] | None:
-    """Return the fields of each line of a checkpoint, or None if it is not one."""
-    lines = content.decode("utf-8", "replace").split("\n")
-    if len(lines) < 2 or lines[0].strip() != "0" or not lines[1].strip().isdecimal():
+def rows_in(content: bytes, width: int) -> list[list[str]] | None:
+    """Return the fields of each line of a checkpoint, the last two of them numbers, or None if it is not one."""
+    if not content:
+        return []  # Kafka creates its checkpoints like that, and reads them so (`CheckpointFile`)
+    lines = content.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    # What does not end with a line's end was cut short, maybe in the middle of a number.
+    if len(lines) < 3 or lines[0] != "0" or not _is_number(lines[1]) or lines[-1]:
         return None
-    rows = [line.split() for line in lines[2:] if line.strip()]
-    return rows if len(rows) == int(lines[1]) else None
+    rows = [line.split(" ") for line in lines[2:-1]]
+    sound = all(len(row) == width and all(map(_is_number, row[-2:])) for row in rows)
+    return rows if sound and len(rows) == int(lines[1]) else None
+
+
+def _is_number(text: str) -> bool:
+    """Tell if it is an offset, an epoch, an index: never negative, never more than 64 bits."""
+    return text.isdecimal() and text.isascii() and len(text) < 20 and int(text) < 1 << 63
 
 
 def _checkpoint(rows: Iterable[str]) -> bytes:
@@ -40,12 +53,15 @@ def _checkpoint(rows: Iterable[str]) -> bytes:
 
 
 def read_offsets(files: Files, path: str) -> dict[TopicPartition, int]:
-    """Return the offsets of a checkpoint; none if the file is missing or damaged, as Kafka takes it."""
+    """Return the offsets of a checkpoint; none if the file is missing or (this is logged) damaged, as in Kafka."""
     try:
-        rows = _lines(files.read(path))
-        return {(topic, int(index)): int(offset) for topic, index, offset in rows or ()}
-    except (FileNotFoundError, ValueError):
+        rows = rows_in(files.read(path), 3)
+    except FileNotFoundError:
         return {}
+    if rows is None:
+        warn("%s is damaged: it counts for nothing", path)
+        return {}
+    return {(topic, int(index)): int(offset) for topic, index, offset in rows}
 
 
 def offsets_content(offsets: dict[TopicPartition, int]) -> bytes:
@@ -53,12 +69,11 @@ def offsets_content(offsets: dict[TopicPartition, int]) -> bytes:
     return _checkpoint(f"{topic} {index} {offset}" for (topic, index), offset in offsets.items())
 
 
-def epochs_from(content: bytes) -> list[tuple[int, int]]:
-    """Return (epoch, start offset) pairs in ascending order; none if the content is damaged."""
-    try:
-        return sorted((int(epoch), int(start)) for epoch, start in _lines(content) or ())
-    except ValueError:
-        return []
+def epochs_from(content: bytes) -> list[tuple[int, int]] | None:
+    """Return (epoch, start offset) pairs in ascending order; None if the content is damaged."""
+    pairs = [(int(epoch), int(start)) for epoch, start in rows_in(content, 2) or ()]
+    ascend = all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
+    return pairs if pairs and ascend else None
 
 
 def epochs_content(epochs: Iterable[tuple[int, int]]) -> bytes:

@@ -36,6 +36,16 @@ class LeaderEpochs:
             self.pairs.append((epoch, offset))
             self.unsaved = True
 
+    def lead(self, epoch: int, offset: int) -> None:
+        """Note that a leader of `epoch` begins at `offset`. Newer epochs than its own give way: the log came from another
+        cluster, and clients count by this one's (`LeaderEpochFileCache.assign`).
+        """
+        if epoch < self.latest:
+            while self.pairs and self.pairs[-1][0] >= epoch:
+                self.pairs.pop()
+            self.unsaved = True
+        self.begin(epoch, offset)
+
     def end_of(self, epoch: int, end_offset: int) -> tuple[int, int]:
         """Return the largest known epoch up to `epoch`, and where it ended; (-1, -1) if that is unknown.
 

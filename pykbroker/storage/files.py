@@ -114,6 +114,8 @@ class RealFiles:
             while part := os.read(fd, size + 1):
                 parts.append(part)
             return b"".join(parts)
+        except OSError as error:  # which does not know what it was about
+            raise OSError(error.errno, error.strerror, path) from None
         finally:
             os.close(fd)
 

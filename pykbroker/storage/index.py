@@ -14,7 +14,7 @@ preallocate; zeros at the end are read as nothing (STO-12).
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from operator import lt
 from struct import Struct, unpack
@@ -28,8 +28,8 @@ _OFFSET_ENTRY: Final = Struct(">II")
 _TIME_ENTRY: Final = Struct(">qI")
 
 
-class _Entries:
-    """The entries of an index; how many bytes of them are in the file already."""
+class IndexEntries:
+    """The entries of an index; how many bytes of them are in the file already. `aborted.py` has the third kind."""
 
     __slots__ = ("entries", "saved")
     width: ClassVar[int]
@@ -52,21 +52,26 @@ class _Entries:
     def _is_sound(cls, raw: bytes) -> bool:
         raise NotImplementedError
 
-    def save(self, files: Files, path: str) -> None:
-        """Bring the file up to date; without fsync, because it can be rebuilt."""
+    def save(self, files: Files, path: str, *, sync: bool = True) -> None:
+        """Bring the file up to date, and return once that is on the device. Without `sync` somebody else sees to that.
+
+        What a power cut leaves of a file could pass for a sound index, and point anywhere.
+        """
         file = files.open(path)
         try:
             if file.size != self.saved:
                 file.truncate(0)
                 self.saved = 0
             if self.saved < len(self.entries):
-                file.append(memoryview(self.entries)[self.saved :])
+                file.append(self.entries[self.saved :])  # a copy: an error would hold on to a view, and `entries` grow
+                if sync:
+                    file.sync()
             self.saved = len(self.entries)
         finally:
             file.close()
 
 
-class OffsetIndex(_Entries):
+class OffsetIndex(IndexEntries):
     """From relative offset to position."""
 
     __slots__ = ()
@@ -87,14 +92,20 @@ class OffsetIndex(_Entries):
         """Return the last (offset, position), or (0, 0)."""
         return _OFFSET_ENTRY.unpack_from(self.entries, len(self.entries) - 8) if self.entries else (0, 0)
 
-    def position_before(self, offset: int) -> int:
-        """Return where to start scanning for a relative offset: batches that start earlier end before it."""
+    def behind(self, position: int) -> tuple[int, int] | None:
+        """Return the (offset, position) of the first entry at or behind a position, or None."""
+        entries, read = self.entries, _OFFSET_ENTRY.unpack_from
+        first = bisect_left(range(len(self)), position, key=lambda i: read(entries, i * 8)[1])
+        return read(entries, first * 8) if first < len(self) else None
+
+    def before(self, offset: int) -> tuple[int, int]:
+        """Return the (offset, position) to start scanning for a relative offset from: what is earlier ends before it."""
         entries, read = self.entries, _OFFSET_ENTRY.unpack_from
         after = bisect_right(range(len(self)), offset, key=lambda i: read(entries, i * 8)[0])
-        return read(entries, after * 8 - 8)[1] if after else 0
+        return read(entries, after * 8 - 8) if after else (0, 0)
 
 
-class TimeIndex(_Entries):
+class TimeIndex(IndexEntries):
     """From timestamp to relative offset."""
 
     __slots__ = ()
@@ -115,10 +126,10 @@ class TimeIndex(_Entries):
         """Return the last (timestamp, offset), or (-1, 0)."""
         return _TIME_ENTRY.unpack_from(self.entries, len(self.entries) - 12) if self.entries else (-1, 0)
 
-    def offset_before(self, timestamp: int) -> int:
-        """Return where to start scanning for a timestamp: all records before that relative offset are older."""
+    def before(self, timestamp: int) -> tuple[int, int]:
+        """Return the (timestamp, offset) to start scanning from: all records before that relative offset are older."""
         entries, read = self.entries, _TIME_ENTRY.unpack_from
         # An entry (t, o): the largest timestamp up to o is t, so what has `timestamp` > t comes after o. An equal t
         # must not be skipped, because o itself may be the first that has it, or not.
         after = bisect_right(range(len(self)), timestamp - 1, key=lambda i: read(entries, i * 12)[0])
-        return read(entries, after * 12 - 12)[1] if after else 0
+        return read(entries, after * 12 - 12) if after else (-1, 0)

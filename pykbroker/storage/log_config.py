@@ -89,6 +89,18 @@ class LogConfig:
         return "compact" in self.cleanup_policy
 
     @property
+    def is_flushed(self) -> bool:
+        """Whether records must reach the device by some rule, and not when the system sees fit."""
+        return self.flush_messages != UNLIMITED or self.flush_ms != UNLIMITED
+
+    @property
+    def most_segment_ms(self) -> int:
+        """The age at which a segment is closed: of a compacted log in time for `max.compaction.lag.ms`."""
+        if self.is_compacted and self.max_compaction_lag_ms > 0:
+            return min(self.segment_ms, self.max_compaction_lag_ms)
+        return self.segment_ms
+
+    @property
     def takes_any_timestamp_before(self) -> bool:
         """Whether records may be as old as they like."""
         return self.message_timestamp_before_max_ms == UNLIMITED

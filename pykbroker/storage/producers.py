@@ -8,6 +8,9 @@ For each producer id: its epoch, and the last five batches with their sequences 
     of a lower epoch         refused: INVALID_PRODUCER_EPOCH
     anything else            refused: OUT_OF_ORDER_SEQUENCE_NUMBER
 
+A transactional batch begins a transaction, unless one is open, and a marker ends it (`transactions.py`). A marker may
+bring a new epoch, whose sequences start at 0 again.
+
 A producer that is not known may start with any sequence: after its state expired, nobody can tell what came before.
 Five is the number of requests a client may have in flight (KIP-98, KIP-360; `ProducerStateManager`,
 `ProducerAppendInfo`, `ProducerStateEntry`). The snapshot file keeps the last batch only, as Kafka's does.
@@ -15,11 +18,20 @@ Five is the number of requests a client may have in flight (KIP-98, KIP-360; `Pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from pykbroker.errors import INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError, Malformed
-from pykbroker.wire.batch import MAX_SEQUENCE, Batch
+from pykbroker.env import Bytes
+from pykbroker.errors import (
+    INVALID_PRODUCER_EPOCH,
+    INVALID_TXN_STATE,
+    OUT_OF_ORDER_SEQUENCE_NUMBER,
+    TRANSACTION_COORDINATOR_FENCED,
+    KafkaError,
+    Malformed,
+)
+from pykbroker.storage.aborted import Aborted
+from pykbroker.storage.transactions import Marker, Transactions, marker_in
+from pykbroker.wire.batch import CONTROL, MAX_SEQUENCE, TRANSACTIONAL, Batch
 from pykbroker.wire.checksum import crc32c
 from pykbroker.wire.codegen import decode_message, encode_message
 from pykbroker.wire.messages.producer_snapshot import ProducerEntry, ProducerSnapshot
@@ -47,7 +59,7 @@ class StoredBatch:
 class ProducerState:
     """One producer. `batches` are its last five, oldest first; `seen_ms` is when the last one came.
 
-    `txn_first_offset` is where its open transaction began, or -1.
+    `txn_first_offset` is where its open transaction began, or -1; `coordinator_epoch` that of its last marker, or -1.
     """
 
     __slots__ = ("batches", "coordinator_epoch", "epoch", "producer_id", "seen_ms", "timestamp", "txn_first_offset")
@@ -75,15 +87,18 @@ class ProducerState:
 class Producers:
     """The producers of one partition. Owns their states.
 
+    `transactions` are the transactions that matter to readers; None if there never was one.
+
     Expiry is decided when it matters: nothing is done for a producer that stays silent, until the table has doubled.
     """
 
-    __slots__ = ("_expiration_ms", "_states", "_sweep_at")
+    __slots__ = ("_expiration_ms", "_states", "_sweep_at", "transactions")
 
     def __init__(self, expiration_ms: int) -> None:
         self._expiration_ms = expiration_ms
         self._states: dict[int, ProducerState] = {}
         self._sweep_at = _SWEEP_FIRST_AT
+        self.transactions: Transactions | None = None
 
     def __len__(self) -> int:
         return len(self._states)
@@ -97,14 +112,14 @@ class Producers:
         state = self._states.get(batch.producer_id)
         if state is None:
             return None
-        if state.epoch == batch.producer_epoch and state.batches:
+        if state.epoch == batch.producer_epoch and state.batches and state.txn_first_offset < 0:
             due = (state.batches[-1].last_sequence + 1) & MAX_SEQUENCE
             if due == batch.base_sequence:
                 return None
         return self._judge(state, batch, now_ms)
 
     def _judge(self, state: ProducerState, batch: Batch, now_ms: int) -> StoredBatch | None:
-        """Decide about a batch that is not simply the next one."""
+        """Decide about a batch that is not simply the next one, outside of a transaction."""
         if self._has_expired(state, now_ms):
             del self._states[state.producer_id]
             return None
@@ -114,16 +129,18 @@ class Producers:
                 f"producer {batch.producer_id} has epoch {state.epoch}, the batch an older one: {batch.producer_epoch}",
             )
         if batch.producer_epoch > state.epoch:
-            if batch.base_sequence == 0:
-                return None
-            raise self._out_of_order(batch, "the first of a new epoch must have sequence 0")
-        last_sequence = batch.last_sequence
-        for stored in state.batches:
-            if stored.base_sequence == batch.base_sequence and stored.last_sequence == last_sequence:
-                return stored
-        if not state.batches and batch.base_sequence == 0:
-            return None
-        raise self._out_of_order(batch, f"the last sequence stored is {state.last_sequence}")
+            if batch.base_sequence != 0:
+                raise self._out_of_order(batch, "the first of a new epoch must have sequence 0")
+        else:
+            last_sequence = batch.last_sequence
+            for stored in state.batches:
+                if stored.base_sequence == batch.base_sequence and stored.last_sequence == last_sequence:
+                    return stored
+            if batch.base_sequence != (state.last_sequence + 1) & MAX_SEQUENCE:
+                raise self._out_of_order(batch, f"the last sequence stored is {state.last_sequence}")
+        if state.txn_first_offset >= 0 and not batch.attributes & TRANSACTIONAL:
+            raise KafkaError(INVALID_TXN_STATE, f"producer {batch.producer_id} has a transaction open")
+        return None
 
     @staticmethod
     def _out_of_order(batch: Batch, reason: str) -> KafkaError:
@@ -135,13 +152,8 @@ class Producers:
     def stored(self, batch: Batch, base_offset: int, now_ms: int) -> None:
         """Take in that the batch was stored at `base_offset`."""
         state = self._states.get(batch.producer_id)
-        if state is None:
-            if len(self._states) >= self._sweep_at:
-                self._sweep(now_ms)
-            state = self._states[batch.producer_id] = ProducerState(batch.producer_id, batch.producer_epoch)
-        elif state.epoch != batch.producer_epoch:
-            state.epoch = batch.producer_epoch
-            state.batches = []
+        if state is None or state.epoch != batch.producer_epoch:
+            state = self._renewed(state, batch.producer_id, batch.producer_epoch, now_ms)
         batches = state.batches
         if len(batches) == BATCHES_KEPT:
             del batches[0]
@@ -156,19 +168,105 @@ class Producers:
         )
         state.timestamp = batch.max_timestamp
         state.seen_ms = now_ms
+        if batch.attributes & TRANSACTIONAL and state.txn_first_offset < 0:
+            state.txn_first_offset = base_offset
+            self._began(state)
 
-    def replay(self, headers: Iterable[Batch], now_ms: int) -> None:
-        """Take in batches of the log. When each was stored is not known: they count as seen now."""
-        for batch in headers:
-            if batch.producer_id >= 0 and not batch.is_control:
-                self.stored(batch, batch.base_offset, now_ms)
+    def _renewed(self, state: ProducerState | None, producer_id: int, epoch: int, now_ms: int) -> ProducerState:
+        """Return the state of a producer that is new, or has a new epoch."""
+        if state is None:
+            if len(self._states) >= self._sweep_at:
+                self.expire(now_ms)
+            state = self._states[producer_id] = ProducerState(producer_id, epoch)
+        else:
+            state.epoch = epoch
+            state.batches = []
+        return state
+
+    def _began(self, state: ProducerState) -> None:
+        if self.transactions is None:
+            self.transactions = Transactions()
+        self.transactions.begin(state.producer_id, state.txn_first_offset)
+
+    # -- Markers
+
+    def check_marker(self, marker: Marker) -> None:
+        """Raise KafkaError if the producer, or its coordinator, was replaced by a newer one (TXN-32)."""
+        state = self._states.get(marker.producer_id)
+        if state is None:
+            return
+        if marker.producer_epoch < state.epoch:
+            raise KafkaError(
+                INVALID_PRODUCER_EPOCH,
+                f"producer {marker.producer_id} has epoch {state.epoch}, the marker {marker.producer_epoch}",
+            )
+        if marker.coordinator_epoch < state.coordinator_epoch:
+            raise KafkaError(
+                TRANSACTION_COORDINATOR_FENCED,
+                f"the coordinator has epoch {state.coordinator_epoch}, the marker {marker.coordinator_epoch}",
+            )
+
+    def aborted_by(self, marker: Marker) -> Aborted | None:
+        """Return the transaction that a marker aborts, for the index; None if it commits, or nothing was open."""
+        state = self._states.get(marker.producer_id)
+        if not marker.is_abort or state is None or state.txn_first_offset < 0 or self.transactions is None:
+            return None
+        return Aborted(
+            marker.producer_id,
+            state.txn_first_offset,
+            marker.offset,
+            self.transactions.stable_after(marker.producer_id, marker.offset),
+        )
+
+    def ended(self, marker: Marker, now_ms: int) -> int:
+        """Take in that a marker was stored; return where the transaction began that it ended, -1 if none was open."""
+        state = self._states.get(marker.producer_id)
+        if state is None or state.epoch != marker.producer_epoch:
+            state = self._renewed(state, marker.producer_id, marker.producer_epoch, now_ms)
+        state.coordinator_epoch = marker.coordinator_epoch
+        state.timestamp = marker.timestamp
+        state.seen_ms = now_ms
+        first_offset, state.txn_first_offset = state.txn_first_offset, -1
+        if self.transactions is not None:
+            self.transactions.end(marker.producer_id)
+        return first_offset
+
+    def hold(self, first_offset: int, marker_offset: int) -> None:
+        """Take in that a transaction that has ended does not count before the high watermark passes its marker."""
+        if self.transactions is not None:
+            self.transactions.hold(first_offset, marker_offset)
+
+    # -- The log, replayed
+
+    def replay(self, batch: Batch, content: Bytes, now_ms: int) -> Aborted | None:
+        """Take in one batch of the log; return the transaction that it aborts, if it is a marker that does.
+
+        `content` is the whole batch; only that of a control batch is looked at. When it was stored is not known: it
+        counts as seen now. Nothing is checked, because that was done before it came into the log.
+        """
+        if batch.producer_id < 0:
+            return None
+        if not batch.attributes & CONTROL:
+            self.stored(batch, batch.base_offset, now_ms)
+            return None
+        marker = marker_in(content, batch)
+        if marker is None:
+            return None
+        aborted = self.aborted_by(marker)
+        self.ended(marker, now_ms)
+        return aborted
+
+    # -- Expiry
 
     def _has_expired(self, state: ProducerState, now_ms: int) -> bool:
         return state.txn_first_offset < 0 and now_ms - state.seen_ms >= self._expiration_ms
 
-    def _sweep(self, now_ms: int) -> None:
+    def expire(self, now_ms: int) -> None:
+        """Forget the producers that have expired."""
         self._states = {state.producer_id: state for state in self.known(now_ms)}
         self._sweep_at = max(_SWEEP_FIRST_AT, 2 * len(self._states))
+
+    # -- Snapshots
 
     def snapshot(self, now_ms: int) -> bytes:
         """Return the content of a snapshot file."""
@@ -204,6 +302,7 @@ class Producers:
             snapshot = decode_message(ProducerSnapshot, SNAPSHOT_VERSION, content[2:])
         except Malformed:
             return False
+        loaded = []
         for entry in snapshot.producer_entries:
             state = ProducerState(entry.producer_id, entry.epoch)
             state.coordinator_epoch = entry.coordinator_epoch
@@ -216,5 +315,9 @@ class Producers:
                     StoredBatch(base_sequence, entry.last_sequence, base_offset, entry.last_offset, entry.timestamp)
                 )
             if not self._has_expired(state, now_ms):
-                self._states[state.producer_id] = state
+                loaded.append(state)
+        self._states.update((state.producer_id, state) for state in loaded)
+        for state in sorted(loaded, key=lambda state: state.txn_first_offset):
+            if state.txn_first_offset >= 0:
+                self._began(state)
         return True

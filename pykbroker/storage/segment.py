@@ -1,10 +1,11 @@
-"""One segment of a log: the file with the batches of a range of offsets, and its two indexes.
+"""One segment of a log: the file with the batches of a range of offsets, its two indexes, and its aborted transactions.
 
-    <base offset, 20 digits>.log .index .timeindex
+    <base offset, 20 digits>.log .index .timeindex .txnindex
 
 The file holds batches exactly as they go over the wire, one after the other. It is opened when first needed, and its
-indexes are loaded when first needed; the active segment, the last of a log, has both. Whoever reads gets `FileSlice`s,
-not bytes: the server sends those straight from the file.
+indexes are loaded when first needed; the active segment, the last of a log, has both. What was aborted is asked for
+only in a log that has such transactions (`aborted.py`). Whoever reads gets `FileSlice`s, not bytes: the server sends
+those straight from the file.
 
 `append` and `locate` are on the Produce and Fetch paths.
 """
@@ -12,15 +13,18 @@ not bytes: the server sends those straight from the file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from pykbroker.env import Bytes, File, Files
-from pykbroker.errors import CORRUPT_MESSAGE, KafkaError
-from pykbroker.storage.index import OffsetIndex, TimeIndex
+from pykbroker.errors import CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR, KafkaError
+from pykbroker.storage.aborted import Aborted, AbortedIndex
+from pykbroker.storage.index import MAX_RELATIVE_OFFSET, OffsetIndex, TimeIndex
 from pykbroker.wire.batch import HEADER_BYTES, Batch, header
 
 HEADERS_WINDOW: Final = 16 * 1024
 BATCHES_WINDOW: Final = 1024 * 1024
+FILE_SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 _REMEMBERED_ENDS: Final = 32
 _NOT_LOADED: Final = -2
 
@@ -41,13 +45,17 @@ class FileSlice:
 
 
 class Slices:
-    """What a read found: slices in the order of their offsets. `nbytes` is the sum of their lengths."""
+    """What a read found: slices in the order of their offsets, the last one of segment `last`.
 
-    __slots__ = ("nbytes", "parts")
+    `nbytes` is the sum of their lengths.
+    """
 
-    def __init__(self, parts: Sequence[FileSlice] = (), nbytes: int = 0) -> None:
+    __slots__ = ("last", "nbytes", "parts")
+
+    def __init__(self, parts: Sequence[FileSlice] = (), nbytes: int = 0, last: Segment | None = None) -> None:
         self.parts = parts
         self.nbytes = nbytes
+        self.last = last
 
     def read(self) -> bytes:
         """Return all bytes, joined."""
@@ -62,23 +70,30 @@ class Segment:
 
     `max_timestamp` is the largest timestamp in it, or -1; `max_timestamp_offset` the last offset of the batch that had
     it first. `first_timestamp` is that of the first batch, and decides when to roll; None until it is known; so does
-    `index_bytes`, the size of the larger index with the entry that the roll adds.
+    `index_bytes`, the size of the larger index with the entry that the roll adds. `suffix` comes after the names of all
+    its files while it is not, or no longer, a plain part of the log: `.cleaned`, `.swap`, `.deleted` (`swapping.py`).
     """
 
     __slots__ = (
-        "_ends", "_file", "_files", "_interval", "_offsets", "_times", "base_offset", "created_ms", "first_timestamp",
-        "index_bytes", "max_timestamp", "max_timestamp_offset", "path", "saved", "size", "unindexed",
+        "_aborted", "_ends", "_file", "_files", "_interval", "_offsets", "_times", "base_offset", "created_ms",
+        "first_timestamp", "index_bytes", "is_being_saved", "max_timestamp", "max_timestamp_offset", "path", "saved",
+        "size", "suffix", "unindexed",
     )  # fmt: skip
 
-    def __init__(self, files: Files, directory: str, base_offset: int, interval_bytes: int, created_ms: int) -> None:
+    def __init__(
+        self, files: Files, directory: str, base_offset: int, interval_bytes: int, created_ms: int, suffix: str = ""
+    ) -> None:
         self.base_offset = base_offset
         self.path = f"{directory}/{base_offset:020d}"
+        self.suffix = suffix
         self.size = 0
         self.created_ms = created_ms
         self.saved = False  # whether the files of the indexes are complete
+        self.is_being_saved = False  # by a worker, so the files must keep their names
         self._files = files
         self._interval = interval_bytes
         self._file: File | None = None
+        self._aborted: AbortedIndex | None = None
         self._forget_indexes()
 
     def _forget_indexes(self) -> None:
@@ -91,11 +106,25 @@ class Segment:
         self.index_bytes = 0
         self.unindexed = 0
 
+    def path_of(self, kind: str) -> str:
+        """Return the path of one of its files, such as `.log`, as it is now."""
+        return self.path + kind + self.suffix
+
+    def rename(self, suffix: str) -> list[str]:
+        """Give the files that there are another suffix; return their new paths. Whoever has them open keeps them."""
+        renamed = []
+        for kind in FILE_SUFFIXES:
+            if self._files.exists(self.path_of(kind)):
+                renamed.append(self.path + kind + suffix)
+                self._files.rename(self.path_of(kind), renamed[-1])
+        self.suffix = suffix
+        return renamed
+
     @property
     def file(self) -> File:
         """The open file of the batches."""
         if self._file is None:
-            self._file = self._files.open(self.path + ".log")
+            self._file = self._files.open(self.path_of(".log"))
         return self._file
 
     def append(self, batch: Bytes, last_offset: int, max_timestamp: int) -> None:
@@ -136,10 +165,56 @@ class Segment:
         known = self._ends.get(offset)
         if known is not None:
             return known if known < self.size else None
-        for position, batch in self.headers(self.offsets.position_before(offset - self.base_offset)):
+        for position, batch in self.headers(self.scan_from(offset)):
             if batch.base_offset + batch.last_offset_delta >= offset:
                 return position
         return None
+
+    def offset_behind(self, position: int) -> int | None:
+        """Return an offset behind all batches that begin before `position`; None if only the next segment's is that.
+
+        As `OffsetIndex.fetchUpperBoundOffset` of Kafka: from the index alone, so often a good deal larger than need be.
+        """
+        entry = self.offsets.behind(position)
+        if entry is not None and not self._is_true(*entry):
+            self._distrust_indexes()
+            entry = self.offsets.behind(position)
+        return None if entry is None else self.base_offset + entry[0]
+
+    def scan_from(self, offset: int) -> int:
+        """Return the position of a batch: what is before it ends before `offset`."""
+        entry = self.offsets.before(offset - self.base_offset)
+        if not self._is_true(*entry):
+            self._distrust_indexes()
+            entry = self.offsets.before(offset - self.base_offset)
+        return entry[1]
+
+    def start_for(self, timestamp: int) -> int:
+        """Return an offset: all records before it are older than `timestamp`."""
+        entry = self.times.before(timestamp)
+        if not self._is_the_time(*entry):
+            self._distrust_indexes()
+            entry = self.times.before(timestamp)
+        return self.base_offset + entry[1]
+
+    def _is_true(self, offset: int, position: int) -> bool:
+        """Tell if an entry of the offset index is about this segment: at the position is the batch that ends there."""
+        if not position:
+            return True
+        content = self.file.read(HEADER_BYTES, position)
+        return len(content) == HEADER_BYTES and header(content).last_offset == self.base_offset + offset
+
+    def _is_the_time(self, timestamp: int, offset: int) -> bool:
+        """Tell if an entry of the time index is about this segment: the batch with that offset has that timestamp."""
+        if timestamp < 0:
+            return True
+        position = self.locate(self.base_offset + offset)
+        return position is not None and header(self.file.read(HEADER_BYTES, position)).max_timestamp == timestamp
+
+    def _distrust_indexes(self) -> None:
+        """Make the indexes anew: their files are sound by themselves, but wrong."""
+        with suppress(KafkaError):  # up to where the batches are damaged
+            self.rebuild_indexes()
 
     def headers(self, position: int = 0) -> Iterator[tuple[int, Batch]]:
         """Yield the position and header of each batch from the one at `position` on.
@@ -202,10 +277,12 @@ class Segment:
         self.max_timestamp, offset = times.last()
         self.max_timestamp_offset = self.base_offset + offset
         self.saved = True
+        if not self._is_the_time(*times.last()):
+            self.rebuild_indexes()
 
-    def _content(self, suffix: str) -> bytes:
+    def _content(self, kind: str) -> bytes:
         try:
-            return self._files.read(self.path + suffix)
+            return self._files.read(self.path_of(kind))
         except FileNotFoundError:
             return b""
 
@@ -219,8 +296,11 @@ class Segment:
     def rebuild_indexes(self) -> None:
         """Make the indexes from the batches' headers."""
         self.start_indexes()
+        size = self.size
         for position, batch in self.headers():
-            self.note(position, batch.length, batch.last_offset, batch.max_timestamp)
+            if 0 <= batch.last_offset - self.base_offset <= MAX_RELATIVE_OFFSET:  # no CRC covers it
+                self.note(position, batch.length, batch.last_offset, batch.max_timestamp)
+        self.size = size
 
     def activate(self) -> int:
         """Make it ready to be appended to; return the offset that comes next. Reads from the last index entry on."""
@@ -249,10 +329,62 @@ class Segment:
         self.times.add(self.max_timestamp, self.max_timestamp_offset - self.base_offset)
 
     def save_indexes(self) -> None:
-        """Write the files of the indexes."""
-        self.offsets.save(self._files, self.path + ".index")
-        self.times.save(self._files, self.path + ".timeindex")
+        """Write the files of the indexes; an OSError leaves none, because an old one would be taken for complete."""
+        try:
+            self.offsets.save(self._files, self.path_of(".index"))
+            self.times.save(self._files, self.path_of(".timeindex"))
+        except OSError:
+            for kind in (".index", ".timeindex"):
+                with suppress(OSError):
+                    self._files.remove(self.path_of(kind))
+            raise
         self.saved = True
+
+    @property
+    def aborted(self) -> AbortedIndex:
+        """The transactions that a marker in here aborted, loaded now if need be.
+
+        Raises KafkaError(KAFKA_STORAGE_ERROR) if their file is no good, which it was when the log was opened.
+        """
+        if self._aborted is None:
+            self._aborted = self.read_aborted()
+            if self._aborted is None:
+                raise KafkaError(KAFKA_STORAGE_ERROR, f"{self.path_of('.txnindex')} is damaged")
+        return self._aborted
+
+    def read_aborted(self) -> AbortedIndex | None:
+        """Return what the file of the aborted transactions says, which need not be there; None if it is no good."""
+        return AbortedIndex.load(self._content(".txnindex"))
+
+    def add_aborted(self, aborted: Aborted) -> None:
+        """Note one more, in memory and in the file (see `files_to_sync`); OSError leaves everything as it was."""
+        self.aborted.add(aborted)
+        try:
+            self.aborted.save(self._files, self.path_of(".txnindex"), sync=False)
+        except OSError:
+            self.aborted.drop_last()
+            raise
+
+    def drop_last_aborted(self) -> None:
+        """Take the last one back, in memory and in the file."""
+        self.aborted.drop_last()
+        self.aborted.save(self._files, self.path_of(".txnindex"), sync=False)
+
+    def replace_aborted(self, index: AbortedIndex) -> None:
+        """Make the file of the aborted transactions say what `index` says."""
+        if self._content(".txnindex") != index.entries:
+            if index:
+                self._files.replace(self.path_of(".txnindex"), bytes(index.entries))
+            else:
+                self._files.remove(self.path_of(".txnindex"))
+        self._aborted = None
+
+    def files_to_sync(self, *, has_aborted: bool) -> list[File]:
+        """Return the files that no one can make anew once the segment is below the recovery point."""
+        files = [self.file]
+        if has_aborted and self.aborted:
+            files.append(self._files.open(self.path_of(".txnindex")))
+        return files
 
     def largest_timestamp(self) -> int:
         """Return `max_timestamp`, which is known only once the time index was loaded."""
@@ -260,6 +392,11 @@ class Segment:
             self.load_indexes()
             self.cool()
         return self.max_timestamp
+
+    def newest_ms(self) -> int:
+        """Return its largest timestamp; if its batches have none, when it was last written to."""
+        largest = self.largest_timestamp()
+        return largest if largest >= 0 else self._files.modified_ms(self.path_of(".log"))
 
     @property
     def has_unsaved_indexes(self) -> bool:
@@ -272,6 +409,12 @@ class Segment:
         if self.saved:
             self._offsets = self._times = None
             self._ends.clear()
+        self.cool_aborted()
+
+    def cool_aborted(self) -> None:
+        """Let go of the aborted transactions; that there are none stays known."""
+        if self._aborted:
+            self._aborted = None
 
     def close_file(self) -> None:
         """Let go of the file until it is needed again; whoever still holds a slice keeps it open."""
@@ -280,6 +423,7 @@ class Segment:
     def release(self) -> None:
         """Let go of file and indexes."""
         self._file = None
+        self._aborted = None
         self._forget_indexes()
 
 

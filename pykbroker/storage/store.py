@@ -1,77 +1,70 @@
 """`Store`: the log directories of one broker, and all partitions in them.
 
-    <log.dir>/.lock                               held while we run
-              meta.properties                     whose directory this is
-              .kafka_cleanshutdown                there only between a clean stop and the next start
-              recovery-point-offset-checkpoint    from where each log has to be checked after a crash
-              log-start-offset-checkpoint         where logs start whose start was moved
-              <topic>-<partition>/                see `segment.py`; missing as long as nothing was appended
-              <topic>-<partition>.<hex>-delete/   on its way out
-
-The layout is Kafka's (`org.apache.kafka.storage.internals.log.LogManager`), and so are the formats: `checkpoints.py`.
+A partition is in one directory: where its files are, or else where the fewest partitions are. It is opened when it is
+first asked for; after an unclean stop `recover` opens all that have files, before anybody asks. A directory that fails
+takes its partitions offline, and the others go on (KIP-112, `org.apache.kafka.storage.internals.log.LogManager`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
-from pykbroker import properties
-from pykbroker.env import Env, Lock, Timer, random_uuid
-from pykbroker.errors import KafkaError
+from pykbroker.env import Env, random_uuid
+from pykbroker.errors import KAFKA_STORAGE_ERROR, KafkaError
 from pykbroker.storage.checkpoints import (
-    CLEAN_SHUTDOWN,
-    CLEAN_SHUTDOWN_CONTENT,
-    LOG_STARTS,
-    META_PROPERTIES,
     PARTITION_METADATA,
-    RECOVERY_POINTS,
     TopicPartition,
-    offsets_content,
-    properties_content,
-    read_offsets,
+    partition_metadata,
     topic_id_from,
     write_plainly,
 )
+from pykbroker.storage.directory import LogDirectory as LogDirectory
+from pykbroker.storage.directory import StoreError as StoreError
 from pykbroker.storage.epochs import LeaderEpochs
-from pykbroker.storage.failures import storage_error, warn
+from pykbroker.storage.failures import fault, is_of_the_device, storage_error, warn
 from pykbroker.storage.log import Log
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.partition import Partition
+from pykbroker.storage.progress import Progress
 from pykbroker.storage.recovery import OpenedLog, open_log
-from pykbroker.wire.primitives import uuid_from_text, uuid_text
+from pykbroker.wire.primitives import uuid_text
 
-CHECKPOINT_DELAY_MS: Final = 1000
+METADATA_LOG: Final = "__cluster_metadata-0"
 PRODUCER_ID_EXPIRATION_MS: Final = 86400000
 
 
-class StoreError(Exception):
-    """The log directories cannot be used; the text is one line for whoever starts the broker."""
+class Wanted:
+    """A partition that is to be opened, and how."""
 
+    __slots__ = ("config", "index", "leader_epoch", "topic", "topic_id")
 
-class LogDirectory:
-    """One of `log.dirs`. `was_clean` says how it was left; `directory_id` is what metadata calls it, 16 bytes."""
+    def __init__(self, topic: str, index: int, topic_id: bytes, config: LogConfig, leader_epoch: int = 0) -> None:
+        self.topic = topic
+        self.index = index
+        self.topic_id = topic_id
+        self.config = config
+        self.leader_epoch = leader_epoch
 
-    __slots__ = (
-        "directory_id", "lock", "log_starts", "names", "partitions", "path", "recovery_points", "was_clean", "written",
-    )  # fmt: skip
+    @property
+    def key(self) -> TopicPartition:
+        return self.topic, self.index
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.directory_id = bytes(16)
-        self.lock: Lock | None = None
-        self.was_clean = False
-        self.names: set[str] = set()
-        self.recovery_points: dict[TopicPartition, int] = {}
-        self.log_starts: dict[TopicPartition, int] = {}
-        self.partitions: dict[TopicPartition, Partition] = {}
-        self.written: dict[str, bytes] = {}  # the checkpoints as they were last written
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return f"{self.topic}-{self.index}"
 
 
 class Store:
-    """All partitions of one broker. Owns the log directories, their locks and checkpoints.
+    """All partitions of one broker. Owns the log directories.
 
-    `cluster_id` None means: the one that the directories have, or a new one. After `open` it is set.
+    `cluster_id` None means: the one that the directories have, or a new one. After `open` it is set. `on_offline` is
+    called with the partitions of a directory that failed; `on_lost`, with the reason, when the broker cannot go on.
+    The metadata log is in `metadata_directory`, which may be none of the others, or in the first of these.
+    `older_topics` are the ids of the topics that a directory may hold that was offline from the start.
     """
 
     def __init__(
@@ -81,245 +74,268 @@ class Store:
         *,
         node_id: int,
         cluster_id: str | None = None,
+        metadata_directory: str | None = None,
         producer_id_expiration_ms: int = PRODUCER_ID_EXPIRATION_MS,
     ) -> None:
         self.env = env
         self.node_id = node_id
         self.cluster_id = cluster_id
-        self.directories = [LogDirectory(path.rstrip("/") or "/") for path in directories]
-        self._producer_id_expiration_ms = producer_id_expiration_ms
-        self._timer: Timer | None = None
+        paths = [path.rstrip("/") or "/" for path in directories]
+        self._for_metadata = (metadata_directory or paths[0]).rstrip("/") or "/"
+        self._for_all = frozenset(paths)
+        all_paths = dict.fromkeys([*paths, self._for_metadata])
+        self.directories = [LogDirectory(env, path, self._failed) for path in all_paths]
+        self.on_offline: Callable[[Sequence[Partition]], None] = lambda partitions: None
+        self.on_lost: Callable[[str], None] = lambda reason: None
+        self.producer_id_expiration_ms = producer_id_expiration_ms
+        self.older_topics: frozenset[bytes] = frozenset()
+        self._first: Partition | None = None
         self._is_open = False
 
     def open(self) -> None:
-        """Take the directories, creating what is missing. StoreError if one is not ours, or cannot be used."""
+        """Take the directories, creating what is missing. StoreError if one is not ours, or none can be used.
+
+        One of several that cannot be used is offline, and nobody knows then what it holds.
+        """
         try:
             for directory in self.directories:
-                self._lock(directory)
-            known = [self._identity(directory) for directory in self.directories]
-            if self.cluster_id is None:
-                self.cluster_id = uuid_text(random_uuid(self.env.random))
-            for directory, is_known in zip(self.directories, known, strict=True):
-                if not is_known:
-                    self._introduce(directory)
-                self._look_around(directory)
+                self._take(directory)
+            self.cluster_id = self.cluster_id or uuid_text(random_uuid(self.env.random))
+            for directory in self.online:
+                try:
+                    directory.introduce(self.cluster_id, self.node_id)
+                    directory.look_around()
+                except OSError as error:
+                    directory.failure = error
+            self._judge_failures()
+            self._begin()
         except StoreError:
-            self._unlock()
+            for directory in self.directories:
+                directory.release()
             raise
-        except OSError as error:
-            self._unlock()
-            raise StoreError(f"cannot use the log directory {error.filename or ''}: {error.strerror}") from error
         self._is_open = True
 
-    def _lock(self, directory: LogDirectory) -> None:
-        self.env.files.make_directory(directory.path)
-        directory.lock = self.env.files.lock(f"{directory.path}/.lock")
-        if directory.lock is None:
-            raise StoreError(f"another broker uses the log directory {directory.path}")
-
-    def _unlock(self) -> None:
+    def _judge_failures(self) -> None:
+        """Go on without the directories that failed, if the rest is enough to go on with."""
         for directory in self.directories:
-            if directory.lock is not None:
-                directory.lock.release()
-                directory.lock = None
+            failure = directory.failure
+            if failure is None:
+                continue
+            reason = f"{failure.filename or directory.path}: {failure.strerror or failure}"
+            if not any(METADATA_LOG in each.found for each in self.online):
+                raise StoreError(f"cannot use the log directory {reason}")  # it may have the metadata
+            fault("going on without a log directory: cannot use %s", reason)
 
-    def _identity(self, directory: LogDirectory) -> bool:
-        """Read whose directory it is; False if nobody's. StoreError if not ours (STO-10)."""
-        path = f"{directory.path}/{META_PROPERTIES}"
-        if not self.env.files.exists(path):
-            return False
+    def _begin(self) -> None:
         try:
-            found = properties.parse(self.env.files.read(path))
-            version, cluster_id, node_id = found["version"], found["cluster.id"], int(found["node.id"])
-            directory.directory_id = uuid_from_text(found["directory.id"]) if "directory.id" in found else bytes(16)
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"{path} is damaged, or is not of a broker: {error}") from None
-        if version != "1":
-            raise StoreError(f"{path} has version {version}; only 1 is known")
-        if self.cluster_id is None:
-            self.cluster_id = cluster_id
+            for directory in self.online:
+                directory.begin()
+            self._finish_moves()
+        except OSError as error:
+            raise StoreError(f"cannot use the log directory {error.filename}: {error.strerror or error}") from error
+
+    def _finish_moves(self) -> None:
+        """A move that was interrupted is complete if what it moved from has given way; see `moving.py`."""
+        if len(self.online) < len(self.directories):
+            return  # it may be in the directory that failed, so there is no telling
+        for home in self.directories:
+            for name in list(home.futures):
+                home.take_future(name, is_complete=not any(name in each.found for each in self.directories))
+
+    def _take(self, directory: LogDirectory) -> None:
+        """Lock a directory and see that it is ours, or nobody's; one that cannot be read is offline."""
+        try:
+            directory.take()
+            owner = directory.identity()
+        except OSError as error:
+            directory.failure = error
+            return
+        if owner is None:
+            return
+        cluster_id, node_id = owner
+        self.cluster_id = self.cluster_id or cluster_id
         if cluster_id != self.cluster_id:
             raise StoreError(f"{directory.path} belongs to cluster {cluster_id}, not to {self.cluster_id}")
         if node_id != self.node_id:
             raise StoreError(f"{directory.path} belongs to node {node_id}, not to {self.node_id}")
-        return directory.directory_id != bytes(16)
 
-    def _introduce(self, directory: LogDirectory) -> None:
-        assert self.cluster_id is not None
-        directory.directory_id = random_uuid(self.env.random)
-        entries = {
-            "version": "1",
-            "cluster.id": self.cluster_id,
-            "node.id": str(self.node_id),
-            "directory.id": uuid_text(directory.directory_id),
-        }
-        self.env.files.replace(f"{directory.path}/{META_PROPERTIES}", properties_content(entries))
+    @property
+    def online(self) -> list[LogDirectory]:
+        """The directories that have not failed."""
+        return [directory for directory in self.directories if directory.failure is None]
 
-    def _look_around(self, directory: LogDirectory) -> None:
-        """Find out what is there and how it was left; a second start must not find the marker of this stop."""
-        files, path = self.env.files, directory.path
-        names = files.list(path)
-        directory.was_clean = CLEAN_SHUTDOWN in names
-        if directory.was_clean:
-            files.remove(f"{path}/{CLEAN_SHUTDOWN}")
-        directory.recovery_points = read_offsets(files, f"{path}/{RECOVERY_POINTS}")
-        directory.log_starts = read_offsets(files, f"{path}/{LOG_STARTS}")
-        directory.names = set(names)
-        directory.written = {}
-        for name in names:
-            if name.endswith("-delete"):
-                self._erase(f"{path}/{name}")
-            elif name.endswith(".tmp"):
-                files.remove(f"{path}/{name}")
+    def flush_first(self, partition: Partition) -> None:
+        """See to it that whatever is flushed finds this log on the device: it says that the others exist."""
+        self._first = partition
+        for directory in self.directories:
+            directory.flushed_first = partition.log
+
+    # -- Opening
 
     def partition(
         self, topic: str, index: int, topic_id: bytes, config: LogConfig, leader_epoch: int = 0
     ) -> Partition:
-        """Return a partition: opened from what is on disk, or an empty one, for which nothing is written yet."""
-        key = (topic, index)
-        for directory in self.directories:
-            if key in directory.partitions:
-                return directory.partitions[key]
-        name = f"{topic}-{index}"
-        directory = next((d for d in self.directories if name in d.names), None) or min(
-            self.directories, key=lambda d: len(d.partitions)
-        )
-        path = f"{directory.path}/{name}"
-        try:
-            opened = self._opened(directory, key, path, topic_id, config)
-        except OSError as error:
-            raise storage_error(error, f"cannot open {path}") from error
-        partition = Partition(
-            self.env, topic, index, topic_id, opened, leader_epoch, self._producer_id_expiration_ms,
-            self.checkpoint_soon,
-        )  # fmt: skip
-        directory.partitions[key] = partition
-        return partition
+        """Return a partition: opened from what is on disk, or an empty one, for which nothing is written yet.
 
-    def _opened(
-        self, directory: LogDirectory, key: TopicPartition, path: str, topic_id: bytes, config: LogConfig
-    ) -> OpenedLog:
-        name = f"{key[0]}-{key[1]}"
-        if name in directory.names and self._is_of_another(path, topic_id):
+        Raises KafkaError(KAFKA_STORAGE_ERROR) if it cannot be opened, or its directory is offline.
+        """
+        wanted = Wanted(topic, index, topic_id, config, leader_epoch)
+        home = self._home(wanted)
+        open_already = home.partitions.get(wanted.key)
+        if open_already is not None:
+            return open_already
+        return self._opened(home, wanted, self._try_to_open(home, wanted))
+
+    def recover(self, wanted: Iterable[Wanted], threads: int) -> None:
+        """Open the partitions of directories that were left unclean, `threads` at once for each. Blocks.
+
+        Nobody then waits for it later.
+        """
+        jobs: list[tuple[LogDirectory, Wanted]] = []
+        for each in wanted:
+            with suppress(KafkaError):
+                home = self._home(each)
+                if not home.was_clean and each.name in home.found and each.key not in home.partitions:
+                    jobs.append((home, each))
+        for home in self.online:
+            home.is_checked = True
+        if not jobs:
+            return
+        warn("checking %d logs, because the broker was not stopped cleanly", len(jobs))
+        progress = Progress(self.env.clock, "checked %s of %s logs", len(jobs))
+        calls = [progress.counting(partial(self._try_to_open, home, each)) for home, each in jobs]
+        results = self.env.workers.run_all(calls, threads * len(self.online))
+        for (home, each), result in zip(jobs, results, strict=True):
+            try:
+                self._opened(home, each, result)
+            except KafkaError as error:
+                warn("%s", error)
+
+    def _home(self, wanted: Wanted) -> LogDirectory:
+        """Return the directory that a partition is in, or will be; KAFKA_STORAGE_ERROR if that is offline."""
+        name = wanted.name
+        for directory in self.directories:
+            if name in directory.placed:
+                if directory.failure is not None:
+                    raise KafkaError(KAFKA_STORAGE_ERROR, f"the log directory {directory.path} is offline")
+                return directory
+        if wanted.topic_id in self.older_topics:
+            raise KafkaError(KAFKA_STORAGE_ERROR, f"{name} may be in a log directory that is offline")
+        paths = {self._for_metadata} if name == METADATA_LOG else self._for_all
+        candidates = [each for each in self.online if each.path in paths]
+        if not candidates:
+            raise KafkaError(KAFKA_STORAGE_ERROR, "every log directory is offline")
+        return min(candidates, key=lambda each: len(each.placed))
+
+    def _try_to_open(self, home: LogDirectory, wanted: Wanted) -> OpenedLog | OSError:
+        """Open what is on disk. May run in a worker: touches nothing but the files of this log."""
+        try:
+            return self._open_log(home, wanted, f"{home.path}/{wanted.name}")
+        except OSError as error:
+            return error
+
+    def _open_log(self, directory: LogDirectory, wanted: Wanted, path: str) -> OpenedLog:
+        key, config = wanted.key, wanted.config
+        if wanted.name not in directory.found:
+            return OpenedLog(Log(self.env.files, path, config), LeaderEpochs([]), [])
+        topic_id = self._topic_id_at(path)
+        if topic_id not in (None, wanted.topic_id):
             # A topic of that name was deleted and made again, and its files were not gone yet.
             warn("%s holds another topic's data: set aside", path)
             self.env.files.rename(path, f"{path}.{self.env.random.bytes(16).hex()}-stray")
-            directory.names.discard(name)
-            directory.log_starts.pop(key, None)
-            directory.recovery_points.pop(key, None)
-        log_start = directory.log_starts.get(key, 0)
-        if name not in directory.names:
-            return OpenedLog(Log(self.env.files, path, config, log_start), LeaderEpochs([]), [])
-        return open_log(
+            return OpenedLog(Log(self.env.files, path, config), LeaderEpochs([]), [])
+        opened = open_log(
             self.env.files,
             path,
             config,
             self.env.clock.now_ms(),
-            log_start=log_start,
+            log_start=directory.log_starts.get(key, 0),
             recovery_point=directory.recovery_points.get(key, 0),
             clean=directory.was_clean,
+            producer_id_expiration_ms=self.producer_id_expiration_ms,
         )
+        if topic_id is None:
+            write_plainly(self.env.files, f"{path}/{PARTITION_METADATA}", partition_metadata(wanted.topic_id))
+            opened.log.moved_in()
+        return opened
 
-    def _is_of_another(self, path: str, topic_id: bytes) -> bool:
+    def _topic_id_at(self, path: str) -> bytes | None:
+        """Return whose files a directory has, None if it does not say."""
         try:
-            found = topic_id_from(self.env.files.read(f"{path}/{PARTITION_METADATA}"))
+            return topic_id_from(self.env.files.read(f"{path}/{PARTITION_METADATA}"))
         except FileNotFoundError:
-            return False
-        return found is not None and found != topic_id
+            return None
 
-    def partitions(self) -> Iterator[tuple[LogDirectory, Partition]]:
-        """Yield every open partition with the directory that it is in."""
+    def _opened(self, home: LogDirectory, wanted: Wanted, opened: OpenedLog | OSError) -> Partition:
+        if isinstance(opened, OSError):
+            home.is_unsure = True
+            if is_of_the_device(opened):
+                home.fail(opened)
+            raise storage_error(opened, f"cannot open {home.path}/{wanted.name}") from opened
+        partition = Partition(
+            self.env, home, wanted.topic, wanted.index, wanted.topic_id, opened, wanted.leader_epoch,
+            self.producer_id_expiration_ms,
+        )  # fmt: skip
+        if not partition.log.segments and not partition.log_start_offset:
+            home.begin_anew(wanted.key)
+        home.partitions[wanted.key] = partition
+        home.placed.add(wanted.name)
+        return partition
+
+    def is_offline(self, topic: str, index: int, topic_id: bytes) -> bool:
+        """Tell if a partition is, or may be, in a directory that failed."""
+        if all(directory.failure is None for directory in self.directories):
+            return False
+        name = f"{topic}-{index}"
         for directory in self.directories:
-            for partition in directory.partitions.values():
-                yield directory, partition
+            if name in directory.placed:
+                return directory.failure is not None
+        return topic_id in self.older_topics
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yield every open partition."""
+        for directory in self.directories:
+            yield from directory.partitions.values()
+
+    # -- The end of partitions, directories and all
 
     def delete(self, partition: Partition) -> None:
-        """Forget a partition. Its directory is renamed now, and erased by a worker (STO-17)."""
-        key = (partition.topic, partition.index)
-        for directory in self.directories:
-            if directory.partitions.get(key) is partition:
-                break
-        else:
+        """Forget a partition. Its directory is renamed now, and erased after a while (STO-17)."""
+        home = partition.home
+        if home.partitions.get(partition.key) is not partition:
             return
-        del directory.partitions[key]
-        directory.recovery_points.pop(key, None)
-        directory.log_starts.pop(key, None)
-        directory.names.discard(f"{partition.topic}-{partition.index}")
+        home.forget(partition.key)
         partition.retire()
-        if self.env.files.exists(partition.directory):
-            gone = f"{partition.directory}.{self.env.random.bytes(16).hex()}-delete"
-            try:
-                self.env.files.rename(partition.directory, gone)
-            except OSError as error:
-                raise storage_error(error, f"cannot delete {partition.directory}") from error
-            self._erase(gone)
-        self.checkpoint_soon()
-
-    def _erase(self, path: str) -> None:
-        def done(error: Exception | None) -> None:
-            if error is not None:
-                warn("cannot erase %s, will try again at the next start: %s", path, error)
-
-        self.env.workers.submit(lambda: self.env.files.remove_tree(path)).then(lambda later: done(later.error))
-
-    def checkpoint_soon(self) -> None:
-        """See to it that the checkpoints are written within a second."""
-        if self._timer is None and self._is_open:
-            self._timer = self.env.clock.call_later(CHECKPOINT_DELAY_MS, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
         try:
-            self.checkpoint()
+            if self.env.files.exists(partition.directory):
+                gone = f"{partition.directory}.{self.env.random.bytes(16).hex()}-delete"
+                self.env.files.rename(partition.directory, gone)
+                home.erase_later([gone], partition.config.file_delete_delay_ms)
         except OSError as error:
-            warn("cannot write the checkpoints: %s", error)
-            self.checkpoint_soon()
+            raise storage_error(error, f"cannot delete {partition.directory}") from error
 
-    def checkpoint(self) -> None:
-        """Write recovery points and log starts. OSError on failure."""
-        for directory in self.directories:
-            points, starts = dict(directory.recovery_points), dict(directory.log_starts)
-            for key, partition in directory.partitions.items():
-                log = partition.log
-                if log.segments:
-                    points[key] = log.recovery_point
-                first = log.bases[0] if log.bases else 0
-                if log.start_offset > first:
-                    starts[key] = log.start_offset
-                else:
-                    starts.pop(key, None)
-            for name, offsets in ((RECOVERY_POINTS, points), (LOG_STARTS, starts)):
-                content = offsets_content(offsets)
-                if directory.written.get(name) != content:
-                    self.env.files.replace(f"{directory.path}/{name}", content)
-                    directory.written[name] = content
-
-    @staticmethod
-    def _unopened(directory: LogDirectory) -> set[str]:
-        """Return the names of logs on disk that nobody asked for, and so nobody has checked after a crash."""
-        opened = {f"{topic}-{index}" for topic, index in directory.partitions}
-        return {name for name in directory.names - opened if name.rpartition("-")[2].isdecimal()}
+    def _failed(self, directory: LogDirectory) -> None:
+        """A directory went offline."""
+        gone = list(directory.partitions.values())
+        directory.partitions.clear()
+        for partition in gone:
+            partition.go_offline()
+        self.on_offline(gone)
+        if not any(each.path in self._for_all for each in self.online):
+            self.on_lost("every log directory is offline")
+        elif self._first in gone:
+            self.on_lost(f"the log directory {directory.path} with the cluster's metadata is offline")
 
     def close(self) -> None:
         """Close every partition and leave the marker of a clean stop, unless something could not be written."""
         if not self._is_open:
             return
         self._is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        clean = True
-        for _, partition in self.partitions():
-            try:
-                partition.close()
-            except KafkaError as error:
-                clean = False
-                warn("%s", error)
-        try:
-            self.checkpoint()
-            for directory in self.directories:
-                if clean and (directory.was_clean or not self._unopened(directory)):
-                    write_plainly(self.env.files, f"{directory.path}/{CLEAN_SHUTDOWN}", CLEAN_SHUTDOWN_CONTENT)
-        except OSError as error:
-            warn("cannot write the checkpoints: %s", error)
-        self._unlock()
+        for directory in self.directories:
+            for partition in list(directory.partitions.values()):
+                try:
+                    partition.close()
+                except KafkaError as error:
+                    directory.is_unsure = True
+                    fault("%s", error)
+            directory.leave()

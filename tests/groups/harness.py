@@ -34,13 +34,11 @@ class MemoryPartition:
         self.log_end_offset = 0
         self.error: KafkaError | None = None
 
-    def append_own(self, batch: bytearray) -> int:
+    def append_own(self, batch: bytearray) -> None:
         if self.error is not None:
             raise self.error
-        base = self.log_end_offset
         self.stored.append(bytes(batch))
         self.log_end_offset += peek(batch).count
-        return base
 
     def batches(self, start: int | None = None) -> Iterator[bytes]:
         yield from self.stored

@@ -64,7 +64,8 @@ def open_partition(store: Store, config: LogConfig | None = None, index: int = 0
 
 def kill(store: Store) -> None:
     """End a store as the end of its process would: nothing is written any more, locks are gone."""
-    store._unlock()
+    for directory in store.directories:
+        directory.release()
     store._is_open = False
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pykbroker.env import Env
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.partition import Partition
 from pykbroker.storage.store import Store
@@ -18,8 +19,13 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
-    store = open_store(tmp_path / "logs", fake_env(clock))
+def env(clock: FakeClock) -> Env:
+    return fake_env(clock)
+
+
+@pytest.fixture
+def store(tmp_path: Path, env: Env) -> Iterator[Store]:
+    store = open_store(tmp_path / "logs", env)
     yield store
     store.close()
 

@@ -398,7 +398,7 @@ class LogAgainstAList(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        self.store.checkpoint()
+        self.store.directories[0].checkpoint()
         kill(self.store)
         self.open()
 

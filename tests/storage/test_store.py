@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_layout_is_kafkas(tmp_path: Path) -> None:
         "log-start-offset-checkpoint",
         "meta.properties",
         "recovery-point-offset-checkpoint",
+        "replication-offset-checkpoint",
         "t-0",
     ]
     assert names(tmp_path / "t-0") == [
@@ -177,12 +179,12 @@ def test_partitions_spread_over_the_directories(tmp_path: Path) -> None:
     store = open_store(paths)
     for index in range(4):
         append(open_partition(store, index=index), a_batch(index + 1))
-    where = {f"t-{p.index}": Path(d.path).name for d, p in store.partitions()}
+    where = {f"t-{p.index}": Path(p.home.path).name for p in store.partitions()}
     assert sorted(where.values()) == ["one", "one", "two", "two"]
     store.close()
     store = open_store(list(reversed(paths)))
     assert [open_partition(store, index=index).log_end_offset for index in range(4)] == [1, 2, 3, 4]
-    assert {f"t-{p.index}": Path(d.path).name for d, p in store.partitions()} == where
+    assert {f"t-{p.index}": Path(p.home.path).name for p in store.partitions()} == where
     store.close()
 
 
@@ -198,6 +200,7 @@ def test_opening_many_partitions_keeps_no_files_open(tmp_path: Path) -> None:
         append(open_partition(store, index=index), a_batch())
     store.close()
     store = open_store(tmp_path)
+    gc.collect()  # what earlier tests left behind
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert [open_partition(store, index=index).log_end_offset for index in range(20)] == [1] * 20
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -223,6 +226,10 @@ def test_deleted_partition_is_renamed_and_then_erased(tmp_path: Path) -> None:
     assert len(bytes.fromhex(ending.removesuffix("-delete"))) == 16
     again = open_partition(store)
     assert append(again, a_batch()) == 0
+    env.clock.advance(59_999)  # type: ignore[attr-defined]
+    workers.release()
+    assert gone in names(tmp_path)
+    env.clock.advance(1)  # type: ignore[attr-defined]
     workers.release()
     assert [name for name in names(tmp_path) if name.startswith("t-0")] == ["t-0"]
     assert len(records(again)) == 1
@@ -250,7 +257,7 @@ def test_deleted_partition_takes_nothing_more(tmp_path: Path) -> None:
     store.delete(partition)
     assert heard == [partition]
     store.close()
-    assert not [name for name in names(tmp_path) if name.startswith("t-")]
+    assert not [name for name in names(tmp_path) if name in ("t-0", "t-1")]
 
 
 def test_interrupted_deletion_is_finished(tmp_path: Path) -> None:
@@ -421,4 +428,35 @@ def test_flush_setting_syncs_before_the_answer(tmp_path: Path) -> None:
     assert partition.log.recovery_point == 0
     append(partition, a_batch(1))
     assert partition.log.recovery_point == 3
+    store.close()
+
+
+def test_a_directory_that_does_not_say_whose_it_is_says_so_from_now_on(tmp_path: Path) -> None:
+    # STO-10: carried here from another cluster, see docs/formats.md
+    store = open_store(tmp_path)
+    append(open_partition(store), a_batch())
+    store.close()
+    (tmp_path / "t-0" / "partition.metadata").unlink()
+    store = open_store(tmp_path)
+    assert open_partition(store).log_end_offset == 1
+    store.close()
+    assert (tmp_path / "t-0" / "partition.metadata").read_text() == f"version: 0\ntopic_id: {uuid_text(TOPIC_ID)}"
+
+
+def test_high_watermarks_are_there_for_kafka(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    append(open_partition(store), a_batch(3))
+    store.close()
+    assert (tmp_path / "replication-offset-checkpoint").read_text() == "0\n1\nt 0 3\n"
+
+
+def test_a_log_of_later_epochs_goes_on_with_those_of_this_cluster(tmp_path: Path) -> None:
+    # OFLE-02: or consumers would take the log's own end for a loss
+    store = open_store(tmp_path)
+    append(open_partition(store, epoch=5), a_batch(10))
+    store.close()
+    store = open_store(tmp_path)
+    partition = open_partition(store, epoch=0)
+    append(partition, a_batch(10))
+    assert partition.end_offset_for_epoch(0) == (0, 20)
     store.close()
