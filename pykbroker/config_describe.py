@@ -119,12 +119,17 @@ def effective_group_configs(overrides: Mapping[str, str], config: Config) -> lis
 
 
 def client_metrics_entries(overrides: Mapping[str, str]) -> list[ConfigEntry]:
-    """Return the settings of a client metrics subscription that were set (CONF-11)."""
-    return [
-        ConfigEntry(name, overrides[name], source=CLIENT_METRICS, known=Setting(CLIENT_METRICS_ROWS[name]))
-        for name in _shown(CLIENT_METRICS_ROWS, overrides)
-        if name in overrides
-    ]
+    """Return every setting of a client metrics subscription with these of its own, whether or not it exists (CONF-11).
+
+    Unlike elsewhere a default has no synonyms, as in Kafka 4.3; before that, Kafka left out what was not set.
+    """
+    entries = []
+    for name in _shown(CLIENT_METRICS_ROWS, overrides):
+        known = Setting(CLIENT_METRICS_ROWS[name])
+        text = overrides.get(name, known.default)
+        synonyms = [Synonym(name, text, CLIENT_METRICS)] if name in overrides else []
+        entries.append(ConfigEntry(name, text, synonyms=synonyms, known=known))
+    return entries
 
 
 def validate_broker_config(name: str, text: str | None, *, for_all: bool) -> str:

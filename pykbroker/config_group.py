@@ -11,7 +11,7 @@ from typing import Final
 
 from pykbroker.config import ROWS as BROKER_ROWS
 from pykbroker.config import Config
-from pykbroker.config_setting import ConfigError, Row, Setting, Value
+from pykbroker.config_setting import ConfigError, Row, Setting, Value, text_of
 
 # fmt: off
 GROUP_SETTINGS: Final[tuple[Row, ...]] = (
@@ -61,19 +61,15 @@ _SELECTORS: Final = (
 )  # fmt: skip
 
 
+class NotAllowed(ConfigError):
+    """A setting that is well-formed, but that a client metrics subscription cannot have."""
+
+
 def group_setting(name: str) -> Setting:
     """Return what the group setting of that name is; ConfigError if there is none."""
     row = GROUP_ROWS.get(name)
     if row is None:
         raise ConfigError(name, "is not a group config")
-    return Setting(row)
-
-
-def client_metrics_setting(name: str) -> Setting:
-    """Return what the client metrics setting of that name is; ConfigError if there is none."""
-    row = CLIENT_METRICS_ROWS.get(name)
-    if row is None:
-        raise ConfigError(name, "is not a client metrics config")
     return Setting(row)
 
 
@@ -119,28 +115,38 @@ def validate_group_configs(overrides: Mapping[str, str | None], config: Config) 
     return valid
 
 
-def validate_client_metrics_config(name: str, text: str | None) -> str:
-    """Return the value in canonical form; ConfigError for what cannot be (CONF-23)."""
-    known = client_metrics_setting(name)
-    if text is None:
-        raise ConfigError(name, "must have a value")
-    value = known.parse(text)
-    if isinstance(value, int) and not _MIN_INTERVAL_MS <= value <= _MAX_INTERVAL_MS:
-        raise ConfigError(name, f"must be from {_MIN_INTERVAL_MS} to {_MAX_INTERVAL_MS}, not {value}")
-    if name == "match" and isinstance(value, tuple):
-        for pair in value:
+def validate_client_metrics_configs(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return all settings of a subscription in canonical form (CONF-23).
+
+    Raises NotAllowed for what no subscription has, and ConfigError for what is malformed, in the order in which
+    `ClientMetricsConfigs.validate` of Kafka looks.
+    """
+    for name in overrides:
+        if name not in CLIENT_METRICS_ROWS:
+            raise NotAllowed(name, "is not a client metrics config")
+    values = {name: Setting(CLIENT_METRICS_ROWS[name]).parse(text) for name, text in overrides.items()}
+    interval = values.get("interval.ms")
+    if isinstance(interval, int) and not _MIN_INTERVAL_MS <= interval <= _MAX_INTERVAL_MS:
+        raise NotAllowed("interval.ms", f"must be from {_MIN_INTERVAL_MS} to {_MAX_INTERVAL_MS}, not {interval}")
+    pairs = values.get("match")
+    if isinstance(pairs, tuple):
+        for pair in pairs:
             _check_selector(pair)
-    return known.canonical(text)
+    return {name: text_of(value) for name, value in values.items()}
 
 
 def _check_selector(pair: str) -> None:
     import re
 
-    selector, equals, pattern = pair.partition("=")
-    if not equals or selector.strip() not in _SELECTORS:
-        raise ConfigError("match", f"{pair} does not start with one of {', '.join(_SELECTORS)} and =")
+    # As Java splits: what is empty at the end does not count.
+    selector, _, pattern = pair.rstrip("=").partition("=")
+    if selector.strip() not in _SELECTORS or not pattern.strip() or "=" in pattern:
+        raise ConfigError("match", f"{pair} is not one of {', '.join(_SELECTORS)} with = and a pattern")
+    # The pattern is one of Java's. It is never applied here, and Python knows a malformed one when it sees it, once
+    # what only Java can write is put in its own words.
+    readable = re.sub(r"\\[pP](\{\w+\}|\w)", r"\\w", re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", pattern.strip()))
     try:
-        re.compile(pattern.strip())
+        re.compile(readable)
     except re.error as error:
         raise ConfigError("match", f"{pair} has a malformed pattern: {error}") from None
 

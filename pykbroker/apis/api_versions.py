@@ -45,7 +45,7 @@ def api_versions(ctx: Context, request: ApiVersionsRequest) -> ApiVersionsRespon
         finalized_features=[
             FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
             for name, level in features.items()
-            if level > 0
+            if level > 0 and name in SUPPORTED  # a directory that Kafka wrote has others, too
         ],
     )
 

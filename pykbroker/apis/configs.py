@@ -1,11 +1,16 @@
-"""DescribeConfigs (32), AlterConfigs (33), IncrementalAlterConfigs (44): settings of topics, brokers and groups.
+"""DescribeConfigs (32), AlterConfigs (33), IncrementalAlterConfigs (44), ListConfigResources (74): settings of topics,
+brokers, groups and client metrics subscriptions.
 
 DescribeConfigs: v1 sources and synonyms (KIP-226) · v3 types and documentation (KIP-569) · v4 flexible.
 AlterConfigs: v0 KIP-133, replaces everything that is set on a resource · v2 flexible.
 IncrementalAlterConfigs: v0 KIP-339 · v1 flexible.
+ListConfigResources: v0 client metrics subscriptions only (KIP-1000) · v1 all types (KIP-1142).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
 
 from pykbroker import errors
 from pykbroker.apis.config_entries import entries_of
@@ -13,6 +18,7 @@ from pykbroker.apis.context import Context
 from pykbroker.config_describe import ConfigEntry
 from pykbroker.errors import KafkaError
 from pykbroker.metadata.configs import SET, Alteration
+from pykbroker.metadata.image import BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, Image
 from pykbroker.wire.messages import alter_configs as legacy
 from pykbroker.wire.messages import incremental_alter_configs as incremental
 from pykbroker.wire.messages.describe_configs import (
@@ -23,6 +29,14 @@ from pykbroker.wire.messages.describe_configs import (
     DescribeConfigsResult,
     DescribeConfigsSynonym,
 )
+from pykbroker.wire.messages.list_config_resources import (
+    ConfigResource,
+    ListConfigResourcesRequest,
+    ListConfigResourcesResponse,
+)
+
+_ALL_TYPES_SINCE: Final = 1
+_TYPES: Final = (GROUP, CLIENT_METRICS, BROKER_LOGGER, BROKER, TOPIC)
 
 
 def describe_configs(ctx: Context, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
@@ -108,3 +122,29 @@ def incremental_alter_configs(
             for result in ctx.services.controller.alter_configs(wanted, request.validate_only)
         ]
     )
+
+
+def list_config_resources(ctx: Context, request: ListConfigResourcesRequest) -> ListConfigResourcesResponse:
+    """List what has settings, by type: all topics and brokers, and what groups and subscriptions something is set on.
+
+    No types ask for all of them (CONF-24).
+    """
+    wanted = set(request.resource_types or _TYPES) if ctx.version >= _ALL_TYPES_SINCE else {CLIENT_METRICS}
+    if not wanted <= set(_TYPES):
+        raise KafkaError(errors.UNSUPPORTED_VERSION, f"Unsupported resource types in {sorted(wanted)}")
+    return ListConfigResourcesResponse(
+        config_resources=[
+            ConfigResource(resource_name=name, resource_type=kind)
+            for kind in _TYPES
+            if kind in wanted
+            for name in _names(ctx.services.image, kind)
+        ]
+    )
+
+
+def _names(image: Image, resource_type: int) -> Iterable[str]:
+    if resource_type == TOPIC:
+        return image.topics
+    if resource_type in (BROKER, BROKER_LOGGER):
+        return map(str, image.brokers)
+    return [name for kind, name in image.configs if kind == resource_type]

@@ -15,22 +15,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pykbroker.apis.fetch import FetchWait
     from pykbroker.apis.fetch_sessions import FetchSessions
+    from pykbroker.apis.traffic import Traffic
     from pykbroker.config import Config
     from pykbroker.env import Env
     from pykbroker.groups.coordinator import GroupCoordinator
     from pykbroker.metadata.controller import Controller
     from pykbroker.metadata.image import Image
+    from pykbroker.metadata.moves import Moves
     from pykbroker.metadata.partitions import Partitions
 
 
 class Session:
-    """One client connection, as the core sees it. Owned by the dispatcher; gone when the client disconnects."""
+    """One client connection, as the core sees it. Owned by the dispatcher; gone when the client disconnects.
 
-    __slots__ = ("listener", "peer_host", "software_name", "software_version")
+    `told` is the host and port under which this client knows this broker; None for what its listener advertises.
+    `names_topics` becomes True when it asks for topics by name.
+    """
 
-    def __init__(self, listener: str, peer_host: str) -> None:
+    __slots__ = ("listener", "names_topics", "peer_host", "software_name", "software_version", "told")
+
+    def __init__(self, listener: str, peer_host: str, told: tuple[str, int] | None = None) -> None:
         self.listener = listener
         self.peer_host = peer_host
+        self.told = told
+        self.names_topics = False
         self.software_name = ""
         self.software_version = ""
 
@@ -38,10 +46,14 @@ class Session:
 class Services:
     """The parts of a running broker that handlers use. Built once, by `broker.Broker`.
 
-    `fetch_waits` are the fetches that are parked now, so that a broker that stops can answer them.
+    `fetch_waits` are the fetches that are parked now, so that a broker that stops can answer them. `traffic` is told
+    what goes through; None as long as nobody wants metrics.
     """
 
-    __slots__ = ("config", "controller", "env", "fetch_sessions", "fetch_waits", "groups", "image", "partitions")
+    __slots__ = (
+        "config", "controller", "env", "fetch_sessions", "fetch_waits", "groups", "image", "moves", "partitions",
+        "traffic",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +64,7 @@ class Services:
         partitions: Partitions,
         groups: GroupCoordinator,
         fetch_sessions: FetchSessions,
+        moves: Moves,
     ) -> None:
         self.config = config
         self.env = env
@@ -60,7 +73,9 @@ class Services:
         self.partitions = partitions
         self.groups = groups
         self.fetch_sessions = fetch_sessions
+        self.moves = moves
         self.fetch_waits: set[FetchWait] = set()
+        self.traffic: Traffic | None = None
 
 
 class Context:

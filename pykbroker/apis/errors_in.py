@@ -62,11 +62,17 @@ _MIRRORS: Final[dict[int | tuple[int, int], Mirror]] = {
     19: Mirror("topics", "topics", _NAMED),
     21: Mirror("topics", "topics", _NAMED, Mirror("partitions", "partitions", _INDEXED, fixed={"low_watermark": -1})),
     23: Mirror("topics", "topics", {"topic": "topic"}, Mirror("partitions", "partitions", {"partition": "partition"})),
+    30: Mirror("creations", "results", {}),
+    31: Mirror("filters", "filter_results", {}),
     32: Mirror("resources", "results", _RESOURCE),
     33: Mirror("resources", "responses", _RESOURCE),
     37: Mirror("topics", "results", _NAMED),
     42: Mirror("groups_names", "results", {"group_id": ""}),
+    43: Mirror("topic_partitions", "replica_election_results", {"topic": "topic"},
+               Mirror("partitions", "partition_result", {"partition_id": ""})),
     44: Mirror("resources", "responses", _RESOURCE),
+    45: Mirror("topics", "responses", _NAMED, Mirror("partitions", "partitions", _INDEXED)),
+    49: Mirror("entries", "entries", {"entity": "entity"}),
     61: Mirror("topics", "topics", _NAMED, Mirror("partition_indexes", "partitions", {"partition_index": ""})),
     75: Mirror("topics", "topics", _NAMED),
 }
@@ -87,6 +93,12 @@ def error_response(
         setattr(response, mirror.target, _mirror(mirror, items, response_class, error))
     if key == 20:  # DeleteTopics names topics in one of two lists, by version
         _mirror_deletion(version, request, response, error)
+        mirrored = True
+    elif key == 34:  # AlterReplicaLogDirs names topics by directory, and its response does not
+        _mirror_directories(request, response, error)
+        mirrored = True
+    elif key == 51:  # AlterUserScramCredentials names users in both of two lists
+        _mirror_users(request, response, error)
         mirrored = True
     codes = (field.versions for field in fields_of(response_class) if field.name == "error_code")
     if any(low <= version <= high for low, high in codes):
@@ -118,6 +130,25 @@ def _mirror_deletion(version: int, request: Any, response: Any, error: KafkaErro
     else:
         response.responses = [cls(name=name) for name in request.topic_names]
     for item in response.responses:
+        _set_error(item, error)
+
+
+def _mirror_directories(request: Any, response: Any, error: KafkaError) -> None:
+    cls = _element_class(type(response), "results")
+    for topic in [topic for directory in request.dirs for topic in directory.topics]:
+        result: Any = cls(topic_name=topic.name)
+        partition_cls = _element_class(cls, "partitions")
+        result.partitions = [partition_cls(partition_index=index) for index in topic.partitions]
+        for item in result.partitions:
+            _set_error(item, error)
+        response.results.append(result)
+
+
+def _mirror_users(request: Any, response: Any, error: KafkaError) -> None:
+    cls = _element_class(type(response), "results")
+    users = dict.fromkeys(each.name for each in [*request.deletions, *request.upsertions])
+    response.results = [cls(user=user) for user in users]
+    for item in response.results:
         _set_error(item, error)
 
 

@@ -51,14 +51,17 @@ def fetch(ctx: Context, request: FetchRequest) -> FetchResponse | Later[FetchRes
 class Reader:
     """Reads all partitions of one request, within its byte limits, and builds the response."""
 
-    __slots__ = ("_answers", "_by_id", "_committed", "_limit", "_partitions", "_plan", "_version", "bytes", "urgent")
+    __slots__ = (
+        "_answers", "_by_id", "_limit", "_partitions", "_plan", "_traffic", "_version", "bytes", "committed", "urgent",
+    )  # fmt: skip
 
     def __init__(self, ctx: Context, request: FetchRequest, plan: Plan) -> None:
         self._version = ctx.version
         self._by_id = ctx.version >= _TOPIC_IDS_SINCE
-        self._committed = request.isolation_level == _READ_COMMITTED
+        self.committed = request.isolation_level == _READ_COMMITTED
         self._limit = min(request.max_bytes, ctx.services.config.integer("fetch.max.bytes"))
         self._partitions = ctx.services.partitions
+        self._traffic = ctx.services.traffic
         self._plan = plan
         self._answers: list[tuple[Wanted, PartitionData]] = []
         self.bytes = 0
@@ -88,13 +91,15 @@ class Reader:
                     partition_index=wanted.index,
                     error_code=error.code,
                     high_watermark=-1,
-                    aborted_transactions=[] if self._committed else None,
+                    aborted_transactions=[] if self.committed else None,
                     records=_EMPTY,
                 )
             self._answers.append((wanted, answer))
 
     def response(self) -> FetchResponse:
         """Return the response: all answers, or in a session those that say something new."""
+        if self._traffic is not None:
+            self._traffic.fetched(self._answers)
         topics: list[FetchableTopicResponse] = []
         names = {id(answer): wanted.topic for wanted, answer in self._answers}
         session_id, answers = self._plan.select(self._answers, self._by_id)
@@ -130,7 +135,7 @@ class Reader:
             wanted.offset,
             min(wanted.max_bytes, self._limit - self.bytes),
             at_least_one=not self.bytes,
-            committed=self._committed,
+            committed=self.committed,
         )
         size = read.records.nbytes
         self.bytes += size
@@ -159,7 +164,7 @@ class Reader:
             last_stable_offset=partition.last_stable_offset,
             log_start_offset=partition.log_start_offset,
             diverging_epoch=EpochEndOffset(epoch=epoch, end_offset=end_offset),
-            aborted_transactions=[] if self._committed else None,
+            aborted_transactions=[] if self.committed else None,
             records=_EMPTY,
         )
 
@@ -167,28 +172,48 @@ class Reader:
 class FetchWait:
     """A parked fetch. Owned by the partitions it watches and by its timer; gone when answered."""
 
-    __slots__ = ("_clock", "_missing", "_over", "_reader", "_timer", "_waits", "_watched", "later")
+    __slots__ = (
+        "_clock", "_held_back", "_missing", "_over", "_reader", "_timer", "_waits", "_wanted", "_watched", "later",
+    )  # fmt: skip
 
     def __init__(self, ctx: Context, reader: Reader, wait_ms: int, missing: int) -> None:
         self.later: Later[FetchResponse] = Later()
         self._clock = ctx.services.env.clock
         self._reader = reader
         self._missing = missing
+        self._wanted = missing + reader.bytes
         self._over = False
         self._watched = reader.segments()
+        self._held_back = {partition for partition in self._watched if reader.committed and _holds_back(partition)}
         self._waits = ctx.services.fetch_waits
         self._waits.add(self)
         for partition in self._watched:
             partition.watch(self)
         self._timer: Timer = self._clock.call_later(wait_ms, self._finish)
-        if any(_segment_base(partition) > segment for partition, segment in self._watched.items()):
+        if any(self._last_segment(partition) > segment for partition, segment in self._watched.items()):
             self.release()
 
     def appended(self, partition: Partition, nbytes: int) -> None:
         """Count bytes that became readable; when a new segment has begun, these are enough (FET-14)."""
-        self._missing -= nbytes
-        if self._missing <= 0 or _segment_base(partition) > self._watched[partition]:
+        if self._reader.committed and (partition in self._held_back or _holds_back(partition)):
+            self._measure(partition)
+        else:
+            self._missing -= nbytes
+        if self._missing <= 0 or self._last_segment(partition) > self._watched[partition] or self._reader.urgent:
             self.release()
+
+    def _measure(self, partition: Partition) -> None:
+        """See what is missing now: an open transaction holds bytes back, and its end frees them all (FET-16)."""
+        self._reader.read()
+        self._missing = self._wanted - self._reader.bytes
+        if _holds_back(partition):
+            self._held_back.add(partition)
+        else:
+            self._held_back.discard(partition)
+
+    def _last_segment(self, partition: Partition) -> int:
+        """Return where the segment begins that has the end of what can be read."""
+        return _segment_base(partition, partition.last_stable_offset if partition in self._held_back else None)
 
     def changed(self, partition: Partition) -> None:
         """Deleted, truncated or failed: the client should know at once (FET-13)."""
@@ -203,6 +228,7 @@ class FetchWait:
 
     def _finish(self) -> None:
         self._over = True
+        self._timer.cancel()  # it refers to this wait, which would keep files open until the garbage collector comes by
         self._waits.discard(self)
         for partition in self._watched:
             partition.unwatch(self)
@@ -213,6 +239,11 @@ class FetchWait:
             self.later.fail(error)
         else:
             self.later.resolve(response)
+
+
+def _holds_back(partition: Partition) -> bool:
+    """Tell if an open transaction keeps records from readers with read_committed."""
+    return partition.last_stable_offset < partition.high_watermark
 
 
 def _segment_base(partition: Partition, offset: int | None = None) -> int:

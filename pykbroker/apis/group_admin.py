@@ -15,10 +15,12 @@ from pykbroker import errors
 from pykbroker.apis import authorized
 from pykbroker.apis.context import Context
 from pykbroker.apis.endpoints import advertised
+from pykbroker.apis.replies import reply_of
 from pykbroker.errors import KafkaError
 from pykbroker.groups import describing
 from pykbroker.groups.membership import group_error
 from pykbroker.groups.retention import delete_group
+from pykbroker.later import Later, gather, resolved
 from pykbroker.wire.messages.delete_groups import DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse
 from pykbroker.wire.messages.describe_groups import DescribedGroup, DescribeGroupsRequest, DescribeGroupsResponse
 from pykbroker.wire.messages.find_coordinator import Coordinator, FindCoordinatorRequest, FindCoordinatorResponse
@@ -107,19 +109,29 @@ def list_groups(ctx: Context, request: ListGroupsRequest) -> ListGroupsResponse:
     )
 
 
-def delete_groups(ctx: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
+def delete_groups(
+    ctx: Context, request: DeleteGroupsRequest
+) -> DeleteGroupsResponse | Later[DeleteGroupsResponse]:
     """Remove Empty groups with their offsets; a name given twice is answered once (GAD-10, GAD-11)."""
-    names = dict.fromkeys(request.groups_names)
-    return DeleteGroupsResponse(results=[_delete(ctx, group_id) for group_id in names])
+    results = [_delete(ctx, group_id) for group_id in dict.fromkeys(request.groups_names)]
+    if not any(isinstance(each, Later) for each in results):
+        return DeleteGroupsResponse(results=[each for each in results if not isinstance(each, Later)])
+    all_results = gather([each if isinstance(each, Later) else resolved(each) for each in results])
+    answer: Later[DeleteGroupsResponse] = Later()
+    all_results.then(lambda done: answer.resolve(DeleteGroupsResponse(results=done.result())))
+    return answer
 
 
-def _delete(ctx: Context, group_id: str) -> DeletableGroupResult:
-    try:
+def _delete(ctx: Context, group_id: str) -> DeletableGroupResult | Later[DeletableGroupResult]:
+    def deleted() -> Later[None] | None:
         if ctx.services.groups.state_for(group_id) is None:
             raise KafkaError(errors.GROUP_ID_NOT_FOUND)
-        ctx.services.groups.run(group_id, lambda state: delete_group(state, group_id))
-    except KafkaError as error:
-        return DeletableGroupResult(
+        return ctx.services.groups.run(group_id, lambda state: delete_group(state, group_id))
+
+    return reply_of(
+        deleted,
+        lambda _: DeletableGroupResult(group_id=group_id),
+        lambda error: DeletableGroupResult(
             group_id=group_id, error_code=group_error(error.code), error_message=error.message
-        )
-    return DeletableGroupResult(group_id=group_id)
+        ),
+    )

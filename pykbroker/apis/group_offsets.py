@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pykbroker import errors
 from pykbroker.apis.context import Context
+from pykbroker.apis.replies import reply_of
 from pykbroker.errors import KafkaError
 from pykbroker.groups import commits
 from pykbroker.groups.commits import Commit
@@ -58,8 +59,10 @@ TOP_LEVEL_ERROR_SINCE: Final = 2
 NO_OFFSET: Final = -1
 
 
-def offset_commit(ctx: Context, request: OffsetCommitRequest) -> OffsetCommitResponse:
-    """Store offsets. Every partition asked for is answered once, in its place (OFF-13)."""
+def offset_commit(
+    ctx: Context, request: OffsetCommitRequest
+) -> OffsetCommitResponse | Later[OffsetCommitResponse]:
+    """Store offsets. Every partition asked for is answered once, in its place (OFF-13); after a flush if one is due."""
     found: list[Commit] = []
     answers: list[OffsetCommitResponsePartition] = []  # of those in `found`
     topics = []
@@ -84,21 +87,21 @@ def offset_commit(ctx: Context, request: OffsetCommitRequest) -> OffsetCommitRes
                 )
             )
         topics.append(OffsetCommitResponseTopic(name=asked.name, topic_id=asked.topic_id, partitions=partitions))
-    if found:
-        for answer, code in zip(answers, _commit(ctx, request, found), strict=True):
+
+    def answered(codes: Sequence[int]) -> OffsetCommitResponse:
+        for answer, code in zip(answers, codes, strict=True):
             answer.error_code = code
-    return OffsetCommitResponse(topics=topics)
+        return OffsetCommitResponse(topics=topics)
 
-
-def _commit(ctx: Context, request: OffsetCommitRequest, found: Sequence[Commit]) -> list[int]:
-    try:
-        codes = ctx.services.groups.run(
+    if not found:
+        return answered([])
+    return reply_of(
+        lambda: ctx.services.groups.run(
             request.group_id, lambda state: commits.commit(state, request, ctx.version, found)
-        )
-    except KafkaError as error:
-        return [commits.commit_error(error.code)] * len(found)
-    assert not isinstance(codes, Later), "commits are answered at once"
-    return codes
+        ),
+        answered,
+        lambda error: answered([commits.commit_error(error.code)] * len(found)),
+    )
 
 
 def _topic_of(ctx: Context, asked: OffsetCommitRequestTopic) -> tuple[Topic | None, int]:
@@ -199,7 +202,9 @@ def _without_offsets(asked: OffsetFetchRequestTopics, code: int) -> OffsetFetchR
     )
 
 
-def offset_delete(ctx: Context, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
+def offset_delete(
+    ctx: Context, request: OffsetDeleteRequest
+) -> OffsetDeleteResponse | Later[OffsetDeleteResponse]:
     """Remove committed offsets; with an error of the whole group there are no topics in the answer (GAD-12, 14)."""
     found: list[tuple[str, int]] = []
     answers: list[OffsetDeleteResponsePartition] = []  # of those in `found`
@@ -216,15 +221,19 @@ def offset_delete(ctx: Context, request: OffsetDeleteRequest) -> OffsetDeleteRes
             answers.append(answer)
             found.append((asked.name, one.partition_index))
         topics.append(OffsetDeleteResponseTopic(name=asked.name, partitions=partitions))
-    try:
+
+    def deleted() -> list[int] | Later[list[int]]:
         if ctx.services.groups.state_for(request.group_id) is None:
             raise KafkaError(errors.GROUP_ID_NOT_FOUND)
-        codes = ctx.services.groups.run(
+        return ctx.services.groups.run(
             request.group_id, lambda state: commits.delete(state, request.group_id, found)
         )
-    except KafkaError as error:
-        return OffsetDeleteResponse(error_code=commits.commit_error(error.code))
-    assert not isinstance(codes, Later), "deletions are answered at once"
-    for answer, code in zip(answers, codes, strict=True):
-        answer.error_code = code
-    return OffsetDeleteResponse(topics=topics)
+
+    def answered(codes: Sequence[int]) -> OffsetDeleteResponse:
+        for answer, code in zip(answers, codes, strict=True):
+            answer.error_code = code
+        return OffsetDeleteResponse(topics=topics)
+
+    return reply_of(
+        deleted, answered, lambda error: OffsetDeleteResponse(error_code=commits.commit_error(error.code))
+    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from pykbroker import errors
 from pykbroker.apis.context import Context
+from pykbroker.apis.replies import reply_of
 from pykbroker.errors import KafkaError
 from pykbroker.groups import membership
 from pykbroker.groups.joining import Joining, join
@@ -21,7 +22,7 @@ from pykbroker.groups.rebalance import join_error
 from pykbroker.later import Later
 from pykbroker.wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from pykbroker.wire.messages.join_group import JoinGroupRequest, JoinGroupResponse
-from pykbroker.wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse, MemberIdentity
+from pykbroker.wire.messages.leave_group import LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse
 from pykbroker.wire.messages.sync_group import SyncGroupRequest, SyncGroupResponse
 
 _NULL_PROTOCOL_SINCE = 7
@@ -32,27 +33,28 @@ _LEAVE_IN_BATCH_SINCE = 3
 def join_group(ctx: Context, request: JoinGroupRequest) -> JoinGroupResponse | Later[JoinGroupResponse]:
     """Answer when the join phase ends, or at once. Errors before v7 say "" as protocol, not null (GRP-16)."""
     joining = Joining(request, ctx.version, ctx.client_id, "/" + ctx.session.peer_host)
-    reply: JoinGroupResponse | Later[JoinGroupResponse]
-    try:
-        reply = ctx.services.groups.run(request.group_id, lambda state: join(state, joining))
-    except KafkaError as error:
-        reply = join_error(request.member_id, membership.group_error(error.code))
-    if ctx.version < _NULL_PROTOCOL_SINCE:
-        if isinstance(reply, Later):
-            reply.then(lambda done: _without_null(done.result()))
-        else:
-            _without_null(reply)
-    return reply
+
+    def answered(response: JoinGroupResponse) -> JoinGroupResponse:
+        if ctx.version < _NULL_PROTOCOL_SINCE and response.protocol_name is None:
+            response.protocol_name = ""
+        return response
+
+    return reply_of(
+        lambda: ctx.services.groups.run(request.group_id, lambda state: join(state, joining)),
+        answered,
+        lambda error: answered(join_error(request.member_id, membership.group_error(error.code))),
+    )
 
 
 def sync_group(ctx: Context, request: SyncGroupRequest) -> SyncGroupResponse | Later[SyncGroupResponse]:
     """Answer when the leader has assigned, or at once."""
     if ctx.version >= _PROTOCOL_REQUIRED_SINCE and (request.protocol_type is None or request.protocol_name is None):
         return SyncGroupResponse(error_code=errors.INCONSISTENT_GROUP_PROTOCOL)  # GRP-23
-    try:
-        return ctx.services.groups.run(request.group_id, lambda state: membership.sync(state, request))
-    except KafkaError as error:
-        return SyncGroupResponse(error_code=membership.group_error(error.code))
+    return reply_of(
+        lambda: ctx.services.groups.run(request.group_id, lambda state: membership.sync(state, request)),
+        lambda response: response,
+        lambda error: SyncGroupResponse(error_code=membership.group_error(error.code)),
+    )
 
 
 def heartbeat(ctx: Context, request: HeartbeatRequest) -> HeartbeatResponse | Later[HeartbeatResponse]:
@@ -66,22 +68,20 @@ def heartbeat(ctx: Context, request: HeartbeatRequest) -> HeartbeatResponse | La
     return HeartbeatResponse(error_code=code)
 
 
-def leave_group(ctx: Context, request: LeaveGroupRequest) -> LeaveGroupResponse:
+def leave_group(ctx: Context, request: LeaveGroupRequest) -> LeaveGroupResponse | Later[LeaveGroupResponse]:
     """Remove members. Before v3 there is one, and its error is the response's (GRP-32)."""
     is_batch = ctx.version >= _LEAVE_IN_BATCH_SINCE
     leaving = request.members if is_batch else [MemberIdentity(member_id=request.member_id)]
-    try:
-        answers = ctx.services.groups.run(
+
+    def answered(answers: list[MemberResponse]) -> LeaveGroupResponse:
+        if is_batch:
+            return LeaveGroupResponse(members=answers)
+        return LeaveGroupResponse(error_code=answers[0].error_code)
+
+    return reply_of(
+        lambda: ctx.services.groups.run(
             request.group_id, lambda state: membership.leave(state, request.group_id, leaving)
-        )
-    except KafkaError as error:
-        return LeaveGroupResponse(error_code=membership.group_error(error.code))
-    assert not isinstance(answers, Later), "leaving is answered at once"
-    if is_batch:
-        return LeaveGroupResponse(members=answers)
-    return LeaveGroupResponse(error_code=answers[0].error_code)
-
-
-def _without_null(response: JoinGroupResponse) -> None:
-    if response.protocol_name is None:
-        response.protocol_name = ""
+        ),
+        answered,
+        lambda error: LeaveGroupResponse(error_code=membership.group_error(error.code)),
+    )

@@ -42,6 +42,7 @@ from pykbroker.wire.messages.metadata import (
     MetadataResponseTopic,
 )
 
+_NOBODY: Final = -1  # a broker that was unregistered is none until its next start
 _ENDPOINT_BROKER: Final = 1
 _ENDPOINT_CONTROLLER: Final = 2
 _TOPIC_IDS_SINCE: Final = 10
@@ -64,9 +65,9 @@ def metadata(ctx: Context, request: MetadataRequest) -> MetadataResponse:
     own = services.image.brokers.get(node_id)
     topics = _all_topics(ctx) if wants_all else _named_topics(ctx, request)
     response = MetadataResponse(
-        brokers=[MetadataResponseBroker(node_id=node_id, host=host, port=port, rack=own.rack if own else None)],
+        brokers=[MetadataResponseBroker(node_id=node_id, host=host, port=port, rack=own.rack)] if own else [],
         cluster_id=services.image.cluster_id,
-        controller_id=node_id,
+        controller_id=node_id if own else _NOBODY,
         topics=list(topics),
     )
     if request.include_cluster_authorized_operations:
@@ -95,6 +96,7 @@ def _all_topics(ctx: Context) -> Iterator[MetadataResponseTopic]:
 
 def _named_topics(ctx: Context, request: MetadataRequest) -> Iterator[MetadataResponseTopic]:
     """Describe the topics that a request names, once each. One id in the list makes it a list of ids (MD-13)."""
+    ctx.session.names_topics = ctx.session.names_topics or bool(request.topics)
     image = ctx.services.image
     ids = dict.fromkeys(topic.topic_id for topic in request.topics or () if topic.topic_id != ZERO_UUID)
     if ids:
@@ -141,22 +143,27 @@ def _described(ctx: Context, topic: Topic) -> MetadataResponseTopic:
         is_internal=topic.is_internal,
         partitions=[
             MetadataResponsePartition(
-                error_code=_leader_error(ctx, state, ctx.version >= _LISTENER_NOT_FOUND_SINCE),
+                error_code=_leader_error(ctx, topic, state, ctx.version >= _LISTENER_NOT_FOUND_SINCE),
                 partition_index=state.index,
-                leader_id=state.leader,
+                leader_id=_leader(ctx, topic, state),
                 leader_epoch=state.leader_epoch,
                 replica_nodes=state.replicas,
                 isr_nodes=state.isr,
-                offline_replicas=_offline(ctx, state),
+                offline_replicas=_offline(ctx, topic, state),
             )
             for state in topic.partitions
         ],
     )
 
 
-def _leader_error(ctx: Context, state: PartitionState, may_name_listener: bool) -> int:
+def _leader(ctx: Context, topic: Topic, state: PartitionState) -> int:
+    """Return the leader's id, -1 if the log directory that has the partition failed (KIP-112)."""
+    return -1 if ctx.services.partitions.is_offline(topic, state.index) else state.leader
+
+
+def _leader_error(ctx: Context, topic: Topic, state: PartitionState, may_name_listener: bool) -> int:
     """Return why clients of this listener cannot reach the leader, or NONE (MD-19)."""
-    leader = ctx.services.image.brokers.get(state.leader)
+    leader = ctx.services.image.brokers.get(_leader(ctx, topic, state))
     if leader is None:
         return errors.LEADER_NOT_AVAILABLE
     if ctx.session.listener not in leader.endpoints:
@@ -164,7 +171,9 @@ def _leader_error(ctx: Context, state: PartitionState, may_name_listener: bool) 
     return errors.NONE
 
 
-def _offline(ctx: Context, state: PartitionState) -> list[int]:
+def _offline(ctx: Context, topic: Topic, state: PartitionState) -> list[int]:
+    if ctx.services.partitions.is_offline(topic, state.index):
+        return state.replicas
     brokers = ctx.services.image.brokers
     return [node for node in state.replicas if node not in brokers]
 
@@ -180,8 +189,8 @@ def describe_cluster(ctx: Context, request: DescribeClusterRequest) -> DescribeC
     own = image.brokers.get(node_id)
     response = DescribeClusterResponse(
         cluster_id=image.cluster_id,
-        controller_id=node_id,
-        brokers=[DescribeClusterBroker(broker_id=node_id, host=host, port=port, rack=own.rack if own else None)],
+        controller_id=node_id if own else _NOBODY,
+        brokers=[DescribeClusterBroker(broker_id=node_id, host=host, port=port, rack=own.rack)] if own else [],
     )
     if request.include_cluster_authorized_operations:
         response.cluster_authorized_operations = authorized.CLUSTER
@@ -243,15 +252,15 @@ def _page(ctx: Context, topic: Topic, states: list[PartitionState]) -> DescribeT
         is_internal=topic.is_internal,
         partitions=[
             DescribeTopicPartitionsResponsePartition(
-                error_code=_leader_error(ctx, state, True),
+                error_code=_leader_error(ctx, topic, state, True),
                 partition_index=state.index,
-                leader_id=state.leader,
+                leader_id=_leader(ctx, topic, state),
                 leader_epoch=state.leader_epoch,
                 replica_nodes=state.replicas,
                 isr_nodes=state.isr,
                 eligible_leader_replicas=[],
                 last_known_elr=[],
-                offline_replicas=_offline(ctx, state),
+                offline_replicas=_offline(ctx, topic, state),
             )
             for state in states
         ],

@@ -91,7 +91,7 @@ def _offset_at(
         pass  # LOFF-08: nothing is tiered
     else:
         found = (
-            partition.offset_of_max_timestamp()
+            partition.offset_of_max_timestamp(committed)
             if timestamp == MAX_TIMESTAMP
             else partition.offset_for_time(timestamp, committed)
         )

@@ -4,16 +4,19 @@ v3 record batches v2 · v5 log start offset · v7 zstd · v8 record errors (KIP-
 (KIP-951) · v11-12 transactions v2 (KIP-890) · v13 topic ids (KIP-516).
 
 Partitions are independent: one that fails does not stop the others (PROD-03). With one node, acks=1 and acks=all are
-both answered right after the append (PROD-32); acks=0 is not answered, and closes the connection on an error (FRM-11).
+both answered right after the append, or the flush that the topic asks for (PROD-32); acks=0 is not answered, and closes
+the connection on an error (FRM-11).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from pykbroker import errors
 from pykbroker.apis.context import Context
 from pykbroker.errors import Disconnect, KafkaError
+from pykbroker.later import Later
 from pykbroker.metadata.names import INTERNAL_TOPICS
 from pykbroker.storage.answers import Appended
 from pykbroker.storage.partition import Partition
@@ -27,6 +30,7 @@ from pykbroker.wire.messages.produce import (
 )
 
 _new = object.__new__
+_Held = tuple[Later[None], list[PartitionProduceResponse], Partition]
 
 _TOPIC_IDS_SINCE: Final = 13
 _ZSTD_SINCE: Final = 7
@@ -49,8 +53,8 @@ _WITHOUT_LOG_START: Final = frozenset(
 """Errors whose answer has no log start offset (PROD-30)."""
 
 
-def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
-    """Append every partition's batch, and answer with offsets or errors per partition."""
+def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | Later[ProduceResponse] | None:
+    """Append every partition's batch, and answer with offsets or errors per partition; after a flush if one is due."""
     if request.transactional_id is not None:
         # PROD-48: the code that clients treat as final. InitProducerId refused this producer already.
         return _all_refused(ctx, request, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
@@ -59,6 +63,7 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
     partitions = ctx.services.partitions
     now_ms = ctx.services.env.clock.now_ms()
     topics = []
+    held: list[_Held] = []
     failed = 0
     for topic in request.topic_data:
         answers = []
@@ -84,11 +89,16 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
                 answers.append(_refusal(item.index, error, partition))
             else:
                 answers.append(_acceptance(item.index, appended))
+                if appended.held is not None:
+                    held.append((appended.held, answers, partition))
         answered = _new(TopicProduceResponse)
         answered.name = topic.name
         answered.topic_id = topic.topic_id
         answered.partition_responses = answers
         topics.append(answered)
+    traffic = ctx.services.traffic
+    if traffic is not None:
+        traffic.produced(request.topic_data, topics)
     if request.acks == 0:
         if failed:
             raise Disconnect(f"a produce with acks=0 failed: {errors.name_of(failed)}")
@@ -97,7 +107,26 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | None:
     response.responses = topics
     response.throttle_time_ms = 0
     response.node_endpoints = []
-    return response
+    return _when_flushed(response, held) if held else response
+
+
+def _when_flushed(response: ProduceResponse, held: list[_Held]) -> Later[ProduceResponse]:
+    """Return the response once the last batch is on the device that had to be; who failed there gets its error."""
+    later: Later[ProduceResponse] = Later()
+    missing = len(held)
+
+    def settle(answers: list[PartitionProduceResponse], at: int, partition: Partition, flushed: Later[None]) -> None:
+        nonlocal missing
+        if isinstance(flushed.error, KafkaError):
+            answers[at] = _refusal(answers[at].index, flushed.error, partition)
+        missing -= 1
+        if not missing:
+            later.resolve(response)
+
+    for flushed, answers, partition in held:
+        at = next(at for at, answer in enumerate(answers) if answer.index == partition.index)
+        flushed.then(partial(settle, answers, at, partition))
+    return later
 
 
 def refuse_zstd(view: memoryview) -> None:

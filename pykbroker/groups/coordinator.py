@@ -13,6 +13,7 @@ from pykbroker import errors
 from pykbroker.env import Env
 from pykbroker.errors import KafkaError
 from pykbroker.later import Later
+from pykbroker.metadata.elections import NO_LEADER
 from pykbroker.shard import Outcome, ShardRunner
 
 if TYPE_CHECKING:
@@ -70,13 +71,27 @@ class GroupCoordinator:
         for shard in self._shards.values():
             shard.runner.close()
 
+    def resign(self) -> None:
+        """Give all groups up, as this broker leads nothing any more."""
+        self.release_parked()
+        self.close()
+        self._shards.clear()
+
     def make_ready(self) -> None:
-        """Create the topic if it is missing, or raise COORDINATOR_NOT_AVAILABLE (COORD-02)."""
+        """Create the topic if it is missing; COORDINATOR_NOT_AVAILABLE if that fails, or nobody leads it (COORD-02)."""
+        self._find_topic()
+        if self._is_leaderless(0):
+            raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)
+
+    def _find_topic(self) -> None:
         if OFFSETS_TOPIC not in self._image.topics:
             try:
                 self._ensure_topic()
             except KafkaError as error:
                 raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE, str(error)) from error
+
+    def _is_leaderless(self, index: int) -> bool:
+        return self._image.topics[OFFSETS_TOPIC].partitions[index].leader == NO_LEADER
 
     def run(self, group_id: str, operation: Callable[[ShardState], Outcome[GroupRecord, R]]) -> R | Later[R]:
         """Run an operation on the shard that has a group. Raises KafkaError, also that of a failed append."""
@@ -84,7 +99,7 @@ class GroupCoordinator:
 
     def shard_for(self, group_id: str) -> LoadedShard:
         """Return the shard of a group; creates the topic, and loads the shard, if it is the first time."""
-        self.make_ready()
+        self._find_topic()
         return self._load(partition_for(group_id, len(self._image.topics[OFFSETS_TOPIC].partitions)))
 
     def state_for(self, group_id: str) -> ShardState | None:
@@ -116,6 +131,8 @@ class GroupCoordinator:
             return known
         if index in self._loading:
             raise KafkaError(errors.COORDINATOR_LOAD_IN_PROGRESS)
+        if self._is_leaderless(index):
+            raise KafkaError(errors.NOT_COORDINATOR)
         from pykbroker.groups.shard import GroupShard  # with its declarations, too much for a broker without groups
 
         partition = self._partitions.get(OFFSETS_TOPIC, index)

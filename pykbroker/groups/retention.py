@@ -18,7 +18,7 @@ from typing import Final
 from pykbroker import errors
 from pykbroker.errors import KafkaError
 from pykbroker.groups.classic import DEAD, EMPTY, STABLE, ClassicGroup
-from pykbroker.groups.rebalance import forget
+from pykbroker.groups.rebalance import expel, forget
 from pykbroker.groups.records import GroupRecord, MetadataRecord, OffsetRecord
 from pykbroker.groups.state import ShardState, Step
 from pykbroker.groups.subscription import CONSUMER
@@ -55,6 +55,23 @@ def delete_group(state: ShardState, group_id: str) -> Outcome[GroupRecord, None]
         raise KafkaError(errors.GROUP_ID_NOT_FOUND)
     if group.state != EMPTY:
         raise KafkaError(errors.NON_EMPTY_GROUP)
+    step.records.extend(state.offsets.removals(group_id))
+    step.records.extend(_removal(state, group))
+    step.when_stored(lambda: _drop(state, [group]))
+    return step.outcome(None)
+
+
+def dissolve_group(state: ShardState, group_id: str) -> Outcome[GroupRecord, None]:
+    """Remove a group with its offsets, whatever it is doing; its members hear UNKNOWN_MEMBER_ID.
+
+    No API of Kafka's does that. It is for tests that must not find what the last one left.
+    """
+    step = Step()
+    group = state.live[group_id]
+    for member in list(group.members.values()):
+        expel(state, group, member, errors.UNKNOWN_MEMBER_ID, step)
+    state.cancel(("join", group_id))
+    state.cancel(("sync", group_id))
     step.records.extend(state.offsets.removals(group_id))
     step.records.extend(_removal(state, group))
     step.when_stored(lambda: _drop(state, [group]))

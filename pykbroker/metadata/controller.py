@@ -18,6 +18,7 @@ from pykbroker.metadata.image import BROKER, METADATA_TOPIC_ID, SECURITY_PROTOCO
 from pykbroker.metadata.names import CLUSTER_METADATA_TOPIC, GROUP_METADATA_TOPIC, INTERNAL_TOPICS
 from pykbroker.metadata.rules import BrokerRules
 from pykbroker.metadata.shard import MetadataShard, Registration
+from pykbroker.metadata.snapshots import MetadataSnapshots
 from pykbroker.metadata.topics import Growth, NewTopic, TopicResult
 from pykbroker.shard import Outcome, ShardRunner
 from pykbroker.storage.log_config import LogConfig
@@ -31,16 +32,27 @@ R = TypeVar("R")
 class Controller:
     """Runs metadata operations and tells listeners. Owns the block of producer ids in use."""
 
-    __slots__ = ("_producer_ids", "_rules", "_runner", "_shard", "image", "on_configs_changed", "on_topics_deleted")
+    __slots__ = (
+        "_producer_ids", "_rules", "_runner", "_shard", "_snapshots", "image", "on_configs_changed",
+        "on_topics_deleted",
+    )  # fmt: skip
 
-    def __init__(self, shard: MetadataShard, rules: BrokerRules, partition: Partition, clock: Clock) -> None:
-        """`partition` is `__cluster_metadata-0`."""
+    def __init__(
+        self,
+        shard: MetadataShard,
+        rules: BrokerRules,
+        partition: Partition,
+        clock: Clock,
+        snapshots: MetadataSnapshots,
+    ) -> None:
+        """`partition` is `__cluster_metadata-0`; the shard has the image that `snapshots` loaded."""
         self.image: Image = shard.image
         self.on_topics_deleted: list[Callable[[Collection[Topic]], None]] = []
         self.on_configs_changed: list[Callable[[Collection[tuple[int, str]]], None]] = []
         self._shard = shard
         self._rules = rules
         self._runner: ShardRunner[Message] = ShardRunner(shard, partition, clock)
+        self._snapshots = snapshots
         self._producer_ids = iter(range(0))
 
     @property
@@ -48,14 +60,20 @@ class Controller:
         """The broker's settings in effect: another object after every change (`on_configs_changed`)."""
         return self._rules.config
 
+    @property
+    def partition(self) -> Partition:
+        """`__cluster_metadata-0`: who watches it is told of every change."""
+        return self._runner.partition
+
     def log_config(self, overrides: Mapping[str, str]) -> LogConfig:
         """Return what the logs of a topic obey that has these configs of its own."""
         return self._rules.log_config(overrides)
 
-    def load(self) -> None:
-        """Replay the metadata log; the broker's own dynamic configs take effect."""
-        self._runner.load()
+    def load(self, start: int) -> None:
+        """Replay the metadata log from `start` on; the broker's own dynamic configs take effect."""
+        self._runner.load(start)
         self._rules.apply_broker_configs(self.image)
+        self._snapshots.follow(self.image, start)
 
     def register_broker(self, registration: Registration) -> int:
         """Register this broker, at its start; return its broker epoch."""
@@ -105,6 +123,18 @@ class Controller:
                 listener(changed)
         return results
 
+    def decide(self, decision: Callable[[Image], tuple[Sequence[Message], R]], validate_only: bool = False) -> R:
+        """Carry out a decision that nobody listens to; return its result.
+
+        It is given the image, and returns what is to be stored, and the result. `validate_only` stores nothing.
+        """
+
+        def operation() -> Outcome[Message, R]:
+            records, result = decision(self.image)
+            return Outcome(result, () if validate_only else records)
+
+        return self._run(operation)
+
     def allocate_producer_id(self) -> int:
         """Return a producer id that was never given to anyone, in this cluster's whole life (TXN-01).
 
@@ -121,6 +151,7 @@ class Controller:
     def close(self) -> None:
         """Drop timers."""
         self._runner.close()
+        self._snapshots.close()
 
     def _internal_topic(self, name: str) -> NewTopic:
         partitions, replicas, configs = self._rules.internal_topic(name)
@@ -136,13 +167,30 @@ class Controller:
 def open_controller(env: Env, store: Store, config: Config) -> Controller:
     """Return the controller over an open store: its log replayed, and this broker not registered yet."""
     assert store.cluster_id is not None, "the store is open"
-    # Nothing else has what this log has, so nothing of it may ever be deleted.
-    forever = LogConfig(retention_ms=-1, retention_bytes=-1)
-    partition = store.partition(CLUSTER_METADATA_TOPIC, 0, METADATA_TOPIC_ID, forever)
+    # A directory that Kafka wrote has the epochs of its controllers, and those of a Raft log never go back.
+    partition = store.partition(CLUSTER_METADATA_TOPIC, 0, METADATA_TOPIC_ID, _log_config(config), leader_epoch=-1)
+    store.flush_first(partition)
+    snapshots = MetadataSnapshots(env, partition, store.cluster_id, config)
+    image, start = snapshots.load()
     rules = BrokerRules(config)
-    controller = Controller(MetadataShard(Image(store.cluster_id), rules, env.random), rules, partition, env.clock)
-    controller.load()
+    controller = Controller(MetadataShard(image, rules, env.random), rules, partition, env.clock, snapshots)
+    controller.load(start)
     return controller
+
+
+def _log_config(config: Config) -> LogConfig:
+    """Return what the metadata log obeys. Only below its start, which snapshots move, does anything of it go."""
+    return LogConfig(
+        segment_bytes=config.integer(
+            "metadata.log.segment.bytes"
+            if config["internal.metadata.log.segment.bytes"] is None
+            else "internal.metadata.log.segment.bytes"
+        ),
+        segment_ms=config.integer("metadata.log.segment.ms"),
+        retention_ms=-1,
+        retention_bytes=-1,
+        file_delete_delay_ms=config.integer("internal.metadata.delete.delay.millis"),
+    )
 
 
 def registration_of(store: Store, config: Config) -> Registration:
@@ -152,4 +200,4 @@ def registration_of(store: Store, config: Config) -> Registration:
         for each in config.advertised_listeners
     ]
     rack = config.text("broker.rack") or None
-    return Registration(config.node_id, endpoints, rack, [directory.directory_id for directory in store.directories])
+    return Registration(config.node_id, endpoints, rack, [directory.directory_id for directory in store.online])

@@ -5,6 +5,8 @@
     brokers       id -> BrokerState: endpoints by listener
     configs       (resource type, name) -> {key: value}, of all kinds of resources, topics too
     features      finalized level by feature
+    quotas        QuotaEntity -> {key: value}
+    scram         (user, mechanism's number) -> ScramCredential
 
 `version` grows with every record. Whoever derives something from the image keeps it as long as `version` stays.
 """
@@ -21,6 +23,9 @@ BROKER_LOGGER: Final = 8
 CLIENT_METRICS: Final = 16
 GROUP: Final = 32
 METADATA_TOPIC_ID: Final = bytes(15) + b"\1"
+
+QuotaEntity = tuple[tuple[str, str | None], ...]
+"""Whom quotas are for: (entity type, name, or None for the default of the type), sorted by type."""
 
 PLAINTEXT: Final = 0
 SECURITY_PROTOCOLS: Final = {"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
@@ -105,12 +110,24 @@ class BrokerState:
         self.log_dirs = log_dirs
 
 
+class ScramCredential:
+    """What a user's password is checked against (RFC 5802); replaced, not changed, when a record says so."""
+
+    __slots__ = ("iterations", "salt", "server_key", "stored_key")
+
+    def __init__(self, salt: bytes, stored_key: bytes, server_key: bytes, iterations: int) -> None:
+        self.salt = salt
+        self.stored_key = stored_key
+        self.server_key = server_key
+        self.iterations = iterations
+
+
 class Image:
     """The whole metadata. Owned by the metadata shard."""
 
     __slots__ = (
-        "_by_folded_name", "brokers", "cluster_id", "configs", "features", "next_producer_id", "topics",
-        "topics_by_id", "version",
+        "_by_folded_name", "brokers", "cluster_id", "configs", "features", "next_producer_id", "quotas", "scram",
+        "topics", "topics_by_id", "version",
     )  # fmt: skip
 
     def __init__(self, cluster_id: str = "") -> None:
@@ -120,6 +137,8 @@ class Image:
         self.brokers: dict[int, BrokerState] = {}
         self.configs: dict[tuple[int, str], dict[str, str]] = {}
         self.features: dict[str, int] = {}
+        self.quotas: dict[QuotaEntity, dict[str, float]] = {}
+        self.scram: dict[tuple[str, int], ScramCredential] = {}
         self.next_producer_id = 0
         self.version = 0
         self._by_folded_name: dict[str, str] = {}
@@ -156,3 +175,13 @@ class Image:
             entries[key] = value
         if not entries and resource_type != TOPIC:  # a topic holds on to its own dictionary
             del self.configs[resource]
+
+    def set_quota(self, entity: QuotaEntity, key: str, value: float | None) -> None:
+        """Set one quota, or remove it (None); for replay only."""
+        quotas = self.quotas.setdefault(entity, {})
+        if value is None:
+            quotas.pop(key, None)
+        else:
+            quotas[key] = value
+        if not quotas:
+            del self.quotas[entity]

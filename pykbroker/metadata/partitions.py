@@ -15,13 +15,16 @@ from pykbroker.metadata.image import BROKER, TOPIC, Image, Topic
 from pykbroker.storage.failures import warn
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.partition import Partition
-from pykbroker.storage.store import Store
+from pykbroker.storage.store import LogDirectory, Store, Wanted
 
 
 class Partitions:
-    """Opens, finds, reconfigures and drops partitions. Owns which of them are open."""
+    """Opens, finds, reconfigures and drops partitions. Owns which of them are open.
 
-    __slots__ = ("_image", "_log_config_of", "_log_configs", "_node_id", "_store", "live")
+    `busy` are those whose segments somebody is exchanging; nobody else may touch these meanwhile.
+    """
+
+    __slots__ = ("_image", "_log_config_of", "_log_configs", "_node_id", "_store", "busy", "live")
 
     def __init__(
         self, image: Image, store: Store, node_id: int, log_config_of: Callable[[dict[str, str]], LogConfig]
@@ -33,6 +36,7 @@ class Partitions:
         self._log_config_of = log_config_of
         self._log_configs: dict[str, LogConfig] = {}
         self.live: dict[tuple[str, int], Partition] = {}
+        self.busy: set[Partition] = set()
 
     @classmethod
     def of(cls, controller: Controller, store: Store) -> Partitions:
@@ -40,6 +44,9 @@ class Partitions:
         partitions = cls(controller.image, store, store.node_id, controller.log_config)
         controller.on_topics_deleted.append(partitions.drop)
         controller.on_configs_changed.append(partitions.configs_changed)
+        store.on_offline = partitions.close_offline
+        if len(store.online) < len(store.directories):
+            store.older_topics = frozenset(controller.image.topics_by_id)
         return partitions
 
     def get(self, topic: str, index: int) -> Partition:
@@ -66,16 +73,20 @@ class Partitions:
                         continue
 
     @property
-    def directories(self) -> list[str]:
-        """The paths of the log directories."""
-        return [directory.path for directory in self._store.directories]
+    def directories(self) -> list[LogDirectory]:
+        """The log directories, also those that failed."""
+        return self._store.directories
+
+    def is_offline(self, topic: Topic, index: int) -> bool:
+        """Tell if a partition cannot be served, because its log directory failed."""
+        return self._store.is_offline(topic.name, index, topic.id)
 
     def sizes(self) -> Iterator[tuple[str, str, int, int]]:
         """Yield (log directory, topic, partition, bytes) of every partition that this node holds.
 
         What is not open is not opened for it, only measured; what has no files yet counts as 0.
         """
-        paths = {name: d.path for d in self._store.directories for name in d.names}
+        paths = {name: d.path for d in self._store.online for name in d.found}
         for topic in self._image.topics.values():
             for state in topic.partitions:
                 if self._node_id not in state.replicas:
@@ -88,11 +99,48 @@ class Partitions:
                     partition = self.get(topic.name, state.index)  # open already, or without files: cheap
                 except KafkaError:
                     continue
-                yield partition.directory.rpartition("/")[0], topic.name, state.index, partition.size_bytes
+                yield partition.home.path, topic.name, state.index, partition.size_bytes
 
     def _measured(self, path: str) -> int:
         files = self._store.env.files
         return sum(files.size(f"{path}/{name}") for name in files.list(path) if name.endswith(".log"))
+
+    def recover(self, threads: int) -> None:
+        """Check the logs that were not closed cleanly, `threads` at once in each directory. Blocks."""
+        self._store.recover(
+            (
+                Wanted(topic.name, state.index, topic.id, self.log_config(topic), state.leader_epoch)
+                for topic in self._image.topics.values()
+                for state in topic.partitions
+                if self._node_id in state.replicas
+            ),
+            threads,
+        )
+
+    def with_files(self, *, is_compacted: bool = False) -> Iterator[tuple[str, int]]:
+        """Yield (topic, partition) of what is open, or has files; what has neither needs no care.
+
+        With `is_compacted` only of topics that are to be compacted.
+        """
+        found = [directory.found for directory in self._store.online]
+        for topic in list(self._image.topics.values()):
+            if is_compacted and not self.log_config(topic).is_compacted:
+                continue
+            for state in topic.partitions:
+                name = f"{topic.name}-{state.index}"
+                if (topic.name, state.index) in self.live or any(name in names for names in found):
+                    yield topic.name, state.index
+
+    def close_offline(self, partitions: Iterable[Partition]) -> None:
+        """Forget partitions whose log directory failed; who asks for them from now on hears why."""
+        for partition in partitions:
+            self.live.pop(partition.key, None)
+
+    def forget_lost(self) -> None:
+        """Forget open partitions that this node leads no more; who asks for them hears NOT_LEADER_OR_FOLLOWER."""
+        for name, index in list(self.live):
+            if self._image.topics[name].partitions[index].leader != self._node_id:
+                del self.live[name, index]
 
     def drop(self, topics: Iterable[Topic]) -> None:
         """Forget deleted topics, and delete their logs: called once the image has lost them (TOP-14)."""

@@ -1,7 +1,8 @@
 """What each metadata record means: the only code that changes an `Image`.
 
 `apply` accepts every record that any broker of `metadata.version` 30 may have written; kinds that we keep no state for
-(users, access control, quotas, controllers) change nothing but `version`.
+(access control, delegation tokens, controllers) change nothing but `version`. What it can set, a snapshot must have:
+`snapshot.records_of_image`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pykbroker.metadata.image import BrokerState, Endpoint, Image, PartitionState
+from pykbroker.metadata.image import BrokerState, Endpoint, Image, PartitionState, ScramCredential
 from pykbroker.wire.message import Message
 from pykbroker.wire.messages.metadata_records import (
     BrokerRegistrationChangeRecord,
+    ClientQuotaRecord,
     ConfigRecord,
     FeatureLevelRecord,
     FenceBrokerRecord,
@@ -21,9 +23,11 @@ from pykbroker.wire.messages.metadata_records import (
     ProducerIdsRecord,
     RegisterBrokerRecord,
     RemoveTopicRecord,
+    RemoveUserScramCredentialRecord,
     TopicRecord,
     UnfenceBrokerRecord,
     UnregisterBrokerRecord,
+    UserScramCredentialRecord,
 )
 
 _LEADER_UNCHANGED: Final = -2
@@ -118,6 +122,21 @@ def _set_producer_ids(image: Image, record: ProducerIdsRecord) -> None:
     image.next_producer_id = record.next_producer_id
 
 
+def _set_quota(image: Image, record: ClientQuotaRecord) -> None:
+    entity = tuple(sorted((each.entity_type, each.entity_name) for each in record.entity))
+    image.set_quota(entity, record.key, None if record.remove else record.value)
+
+
+def _set_credential(image: Image, record: UserScramCredentialRecord) -> None:
+    image.scram[record.name, record.mechanism] = ScramCredential(
+        record.salt, record.stored_key, record.server_key, record.iterations
+    )
+
+
+def _remove_credential(image: Image, record: RemoveUserScramCredentialRecord) -> None:
+    image.scram.pop((record.name, record.mechanism), None)
+
+
 _CHANGES: Final[dict[type[Message], Callable[[Image, Any], None]]] = {
     RegisterBrokerRecord: _register_broker,
     BrokerRegistrationChangeRecord: _change_registration,
@@ -131,4 +150,7 @@ _CHANGES: Final[dict[type[Message], Callable[[Image, Any], None]]] = {
     ConfigRecord: _set_config,
     FeatureLevelRecord: _set_feature,
     ProducerIdsRecord: _set_producer_ids,
+    ClientQuotaRecord: _set_quota,
+    UserScramCredentialRecord: _set_credential,
+    RemoveUserScramCredentialRecord: _remove_credential,
 }

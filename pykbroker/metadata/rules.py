@@ -88,22 +88,23 @@ class BrokerRules:
             return validate_topic_config("segment.bytes", "1048576")
 
     def list_default(self, resource_type: int, key: str) -> str | None:
-        """Return the built-in default of a list; None for a key that is no list (CONF-14)."""
+        """Return the built-in default of a list; None for a key that is no list of a topic or broker (CONF-14).
+
+        Kafka's controller knows the types of those two only, so lists of others cannot grow or shrink.
+        """
         if resource_type == TOPIC:
             rows = TOPIC_ROWS
         elif resource_type == BROKER:
             from pykbroker.config import ROWS as rows
         else:
-            from pykbroker.config_group import CLIENT_METRICS_ROWS, GROUP_ROWS
-
-            rows = GROUP_ROWS if resource_type == GROUP else CLIENT_METRICS_ROWS
+            return None
         row = rows.get(key)
         return None if row is None or row[1] != "list" else row[2] or ""
 
     def checked(
         self, resource_type: int, name: str, entries: Mapping[str, str], touched: Sequence[str]
     ) -> dict[str, str]:
-        """Return what is to be set, in canonical form; INVALID_CONFIG for topics and groups, else INVALID_REQUEST."""
+        """Return what is to be set, in canonical form; else raise INVALID_CONFIG or INVALID_REQUEST (`_code_of`)."""
         try:
             if resource_type == TOPIC:
                 return validate_topic_configs(entries, self.config)
@@ -112,13 +113,12 @@ class BrokerRules:
 
                 return validate_group_configs(entries, self.config)
             if resource_type == CLIENT_METRICS:
-                from pykbroker.config_group import validate_client_metrics_config
+                from pykbroker.config_group import validate_client_metrics_configs
 
-                return {key: validate_client_metrics_config(key, value) for key, value in entries.items()}
+                return validate_client_metrics_configs(entries)
             return self._checked_broker(entries, touched, for_all=not name)
         except ConfigError as error:
-            code = errors.INVALID_CONFIG if resource_type in (TOPIC, GROUP) else errors.INVALID_REQUEST
-            raise KafkaError(code, str(error)) from error
+            raise KafkaError(_code_of(error, resource_type), str(error)) from error
 
     def _checked_broker(self, entries: Mapping[str, str], touched: Sequence[str], *, for_all: bool) -> dict[str, str]:
         from pykbroker.config import setting
@@ -135,3 +135,15 @@ class BrokerRules:
         cluster = dict(image.config_of(BROKER, ""))
         own = dict(image.config_of(BROKER, str(self.node_id)))
         self.config = self.config.with_dynamic(cluster, own)
+
+
+def _code_of(error: ConfigError, resource_type: int) -> int:
+    """Return what a client hears of a setting that cannot be: INVALID_REQUEST for a broker's, else INVALID_CONFIG.
+
+    What a client metrics subscription cannot have although it is well-formed is an INVALID_REQUEST, too.
+    """
+    if resource_type == CLIENT_METRICS:
+        from pykbroker.config_group import NotAllowed
+
+        return errors.INVALID_REQUEST if isinstance(error, NotAllowed) else errors.INVALID_CONFIG
+    return errors.INVALID_REQUEST if resource_type == BROKER else errors.INVALID_CONFIG

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pykbroker import errors
 from pykbroker.env import Random, random_uuid
+from pykbroker.errors import KafkaError
 from pykbroker.metadata import configs, records, replay, topics
+from pykbroker.metadata.elections import elect
 from pykbroker.metadata.features import FINALIZED, SUPPORTED
 from pykbroker.metadata.image import Endpoint, Image
 from pykbroker.metadata.rules import BrokerRules
@@ -69,7 +72,8 @@ class MetadataShard:
     def register(self, registration: Registration) -> Outcome[Message, int]:
         """Register a broker that starts, and finalize features in a new cluster. The reply is its broker epoch.
 
-        It is registered unfenced at once: with one broker, nobody else could wait for its first heartbeat.
+        It is registered unfenced at once: with one broker, nobody else could wait for its first heartbeat. It leads at
+        once what nobody leads (`elections.py`).
         """
         wanted: list[Message] = []
         if not self.image.features:
@@ -94,6 +98,7 @@ class MetadataShard:
                 log_dirs=list(registration.log_dirs),
             )
         )
+        wanted += elect(self.image, registration.broker_id)
         # With several directories the store picks one when the first record comes; until then none is assigned.
         self.directory = registration.log_dirs[0] if len(registration.log_dirs) == 1 else UNASSIGNED_DIRECTORY
         return Outcome(epoch, wanted)
@@ -125,11 +130,17 @@ class MetadataShard:
         return Outcome(results, () if validate_only else decided)
 
     def producer_id_block(self, broker_id: int) -> Outcome[Message, range]:
-        """Give a broker the next block of producer ids, never given before (`ProducerIdControlManager`)."""
+        """Give a broker the next block of producer ids, never given before (`ProducerIdControlManager`).
+
+        Raises BROKER_ID_NOT_REGISTERED.
+        """
+        broker = self.image.brokers.get(broker_id)
+        if broker is None:
+            raise KafkaError(errors.BROKER_ID_NOT_REGISTERED)
         first = self.image.next_producer_id
         record = ProducerIdsRecord(
             broker_id=broker_id,
-            broker_epoch=self.image.brokers[broker_id].epoch,
+            broker_epoch=broker.epoch,
             next_producer_id=first + PRODUCER_ID_BLOCK,
         )
         return Outcome(range(first, first + PRODUCER_ID_BLOCK), (record,))

@@ -207,7 +207,7 @@ def _grown(image: Image, growth: Growth, placement: Placement, left: int) -> Rec
                 f"{added} partition(s) are to be added, but {len(replicas)} assignment(s) were specified.",
             )
         for nodes in replicas:
-            _check_replicas(image, nodes, factor)
+            check_replicas(image, nodes, factor)
     return [_partition(topic.id, present + i, nodes, placement) for i, nodes in enumerate(replicas)]
 
 
@@ -258,7 +258,7 @@ def _assigned(image: Image, topic: NewTopic) -> list[list[int]]:
     for index, nodes in topic.assignments:
         if index in by_index:
             raise KafkaError(errors.INVALID_REPLICA_ASSIGNMENT, f"Partition {index} is assigned more than once.")
-        _check_replicas(image, nodes, factor)
+        check_replicas(image, nodes, factor)
         factor = len(nodes)
         by_index[index] = list(nodes)
     if any(index not in by_index for index in range(len(by_index))):
@@ -266,7 +266,8 @@ def _assigned(image: Image, topic: NewTopic) -> list[list[int]]:
     return [by_index[index] for index in range(len(by_index))]
 
 
-def _check_replicas(image: Image, nodes: Sequence[int], factor: int | None) -> None:
+def check_replicas(image: Image, nodes: Sequence[int], factor: int | None) -> None:
+    """Raise INVALID_REPLICA_ASSIGNMENT unless `nodes` are registered brokers, once each, and `factor` of them."""
     if not nodes:
         raise KafkaError(errors.INVALID_REPLICA_ASSIGNMENT, "The assignment includes an empty replica list.")
     for node in nodes:

@@ -328,12 +328,16 @@ def test_client_metrics_subscriptions_are_kept(cluster: Cluster) -> None:
     assert change(cluster, (CLIENT_METRICS, "s", [("metrics", SET, "a,b"), ("interval.ms", SET, "1000")])) == [0]
     found = entries(cluster.restarted(), CLIENT_METRICS, "s")
     assert {key: (e.value, e.config_source) for key, e in found.items()} == {
-        "interval.ms": ("1000", 7), "metrics": ("a,b", 7),
+        "interval.ms": ("1000", 7), "match": ("", 5), "metrics": ("a,b", 7),
     }  # fmt: skip
-    assert entries(cluster, CLIENT_METRICS, "other") == {}
+    assert value(cluster, "interval.ms", CLIENT_METRICS, "other") == ("300000", 5)
     assert describe(cluster, CLIENT_METRICS, "").error_code == errors.INVALID_REQUEST
-    for key, text in (("interval.ms", "1"), ("interval.ms", "3600001"), ("foo", "1"), ("match", "x")):
+    for key, text in (("interval.ms", "1"), ("interval.ms", "3600001"), ("foo", "1")):
         assert change(cluster, (CLIENT_METRICS, "s", [(key, SET, text)])) == [errors.INVALID_REQUEST]
+    for key, text in (("interval.ms", "x"), ("match", "x"), ("match", "client_id=["), ("metrics", "a,")):
+        assert change(cluster, (CLIENT_METRICS, "s", [(key, SET, text)])) == [errors.INVALID_CONFIG]
+    for operation in (APPEND, SUBTRACT):  # the controller does not know that these are lists
+        assert change(cluster, (CLIENT_METRICS, "s", [("metrics", operation, "c")])) == [errors.INVALID_CONFIG]
     low: list[Operation] = [("consumer.session.timeout.ms", SET, "1")]
     assert change(cluster, (GROUP, "g", low)) == [errors.INVALID_CONFIG]
 

@@ -11,6 +11,7 @@ from pykbroker.testing.client import Pending
 from pykbroker.wire.messages.fetch import FetchResponse
 from tests.apis.running import FETCH, Running, nbytes, offsets_of, partitions_of, versions
 from tests.storage.builders import a_batch
+from tests.storage.transactional import ABORT, COMMIT, end, send
 
 ALL = versions(FETCH)
 BY_ID_SINCE, LONG_MS = 13, 30_000
@@ -180,6 +181,69 @@ def test_the_first_record_of_all_is_no_new_segment(topic: Running) -> None:
     topic.produce(a_batch())
     topic.clock.advance(0)
     assert not waiting.done
+
+
+def test_an_open_transaction_does_not_wake_who_reads_what_is_committed(topic: Running) -> None:
+    # FET-16, FET-10
+    partition = topic.partition()
+    waiting = parked(topic, ("t", 0, 0), isolation_level=1)
+    other = parked(topic, ("t", 0, 0), isolation_level=0)
+    send(partition, 7, 0)
+    topic.produce(a_batch())
+    topic.clock.advance(0)
+    assert (waiting.done, other.done) == (False, True)
+    end(partition, 7, COMMIT)
+    topic.clock.advance(0)
+    assert [offsets_of(part) for part in partitions_of(waiting.response)] == [[0, 1, 2]]
+
+
+def test_the_end_of_a_transaction_frees_all_that_it_held_back(topic: Running) -> None:
+    # FET-16, FET-12: more than the marker's bytes, and what was there before the fetch came
+    partition = topic.partition()
+    send(partition, 7, 0, value=bytes(5000))
+    waiting = parked(topic, ("t", 0, 0), isolation_level=1, min_bytes=6000)
+    send(partition, 8, 0)
+    end(partition, 7, ABORT)
+    topic.clock.advance(0)
+    assert not waiting.done
+    topic.produce(a_batch(1, value=bytes(2000)))
+    topic.clock.advance(0)
+    assert not waiting.done
+    end(partition, 8, COMMIT)
+    topic.clock.advance(0)
+    (part,) = partitions_of(waiting.response)
+    assert offsets_of(part) == [0, 1, 2, 3, 4]
+    assert [(each.producer_id, each.first_offset) for each in part.aborted_transactions or ()] == [(7, 0)]
+
+
+def test_bytes_are_counted_again_after_a_transaction(topic: Running) -> None:
+    # FET-12
+    partition = topic.partition()
+    send(partition, 7, 0)
+    waiting = parked(topic, ("t", 0, 0), isolation_level=1, min_bytes=1000)
+    end(partition, 7, COMMIT)
+    topic.produce(a_batch(1, value=bytes(500)))
+    topic.clock.advance(0)
+    assert not waiting.done
+    topic.produce(a_batch(1, value=bytes(500)))
+    topic.clock.advance(0)
+    assert waiting.done
+
+
+def test_a_segment_inside_an_open_transaction_wakes_nobody(running: Running) -> None:
+    # FET-14, FET-16: whoever reads what is committed would come back at once, and again
+    running.create("t", segment_bytes="1048576")
+    for sequence in range(2):
+        send(running.partition(), 7, sequence, value=bytes(700_000))
+    waiting = parked(running, ("t", 0, 0), isolation_level=1)
+    running.clock.advance(0)
+    assert not waiting.done
+    send(running.partition(), 7, 2, value=bytes(700_000))
+    running.clock.advance(0)
+    assert not waiting.done
+    end(running.partition(), 7, COMMIT)
+    running.clock.advance(0)
+    assert waiting.done
 
 
 def test_an_answered_fetch_leaves_nothing_behind(topic: Running) -> None:

@@ -220,6 +220,8 @@ def test_deleted_topic_is_gone_with_its_records(cluster: Cluster, tmp_path: Path
     with pytest.raises(KafkaError) as by_id:
         cluster.partitions.get_by_id(old_id, 0)
     assert by_id.value.code == errors.UNKNOWN_TOPIC_ID
+    assert not (tmp_path / "t-0").exists()
+    cluster.env.clock.advance(60_000)  # type: ignore[attr-defined]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("t-0")]
     create(cluster, a_topic("t"))
     assert cluster.image.topics["t"].id != old_id
@@ -232,6 +234,8 @@ def test_topic_deleted_after_a_restart_leaves_no_files(cluster: Cluster, tmp_pat
     fill(cluster, "t", 3)
     cluster = cluster.restarted()
     delete(cluster, "t")
+    assert not (tmp_path / "t-0").exists()
+    cluster.env.clock.advance(60_000)  # type: ignore[attr-defined]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("t-0")]
 
 

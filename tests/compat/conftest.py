@@ -1,24 +1,24 @@
 """Brokers and clients for these tests. See the package's docstring for how to run them against Apache Kafka."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from shutil import which
 
 import pytest
 
 from tests.compat.clients import CLIENTS, Client, client_named, reason_to_skip
 from tests.compat.process import KAFKA, Broker, new_broker
+from tests.kafka_jars import reason_to_skip as reason_to_skip_kafka
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _referee_is_usable() -> None:
-    if KAFKA and not (os.environ.get("PYKBROKER_KAFKA_JARS") and which("java")):
-        pytest.exit("PYKBROKER_COMPAT_BROKER=kafka needs java and PYKBROKER_KAFKA_JARS", returncode=4)
+    why = reason_to_skip_kafka() if KAFKA else ""
+    if why:
+        pytest.exit(f"PYKBROKER_COMPAT_BROKER=kafka {why}", returncode=4)
 
 
 def stop_and_check(broker: Broker) -> None:

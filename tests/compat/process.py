@@ -10,9 +10,11 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.compat.polling import eventually
+from tests.kafka_jars import java
 
 KAFKA = os.environ.get("PYKBROKER_COMPAT_BROKER", "pykbroker") == "kafka"
 """Whether the broker under test is the referee."""
@@ -158,6 +160,8 @@ class KafkaBroker(Broker):
     """Apache Kafka, a single KRaft node with a developer's settings."""
 
     clean_status = 143  # what a JVM that SIGTERM stopped returns
+    info: Sequence[str] = ()
+    """Loggers whose lines `log()` has from level INFO on; of the others only from WARN on."""
 
     def __init__(self, directory: Path, overrides: dict[str, str] | None = None, port: int = 0) -> None:
         super().__init__(directory, overrides, port)
@@ -188,20 +192,14 @@ class KafkaBroker(Broker):
         settings.setdefault("inter.broker.listener.name", first)
         return settings
 
-    def java(self, *arguments: str) -> list[str]:
-        """Return a command line that runs one of Kafka's classes."""
-        jars = Path(os.environ["PYKBROKER_KAFKA_JARS"]) / "broker" / "*"
-        flags = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        return ["java", *flags, "-cp", str(jars), *arguments]
-
     def command(self) -> list[str]:
-        return self.java("kafka.Kafka", str(self.directory / "server.properties"))
+        return java("kafka.Kafka", str(self.directory / "server.properties"), info=self.info)
 
     def spawn(self) -> None:
         properties = self.directory / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in self.settings().items()))
         if not (self.data / "meta.properties").exists():
-            tool = self.java("kafka.tools.StorageTool", "format", "-t", "cGFydGl0aW9ucy0tLS0tLQ", "-c", str(properties))
+            tool = java("kafka.tools.StorageTool", "format", "-t", "cGFydGl0aW9ucy0tLS0tLQ", "-c", str(properties))
             subprocess.run(tool, check=True, capture_output=True)
         super().spawn()
 

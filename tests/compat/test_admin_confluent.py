@@ -184,7 +184,6 @@ def test_group_offsets_are_listed_and_altered(admin: AdminClient, consumer: Cons
     assert found.offset == 1
 
 
-@not_yet("ElectLeaders")
 def test_preferred_leader_needs_no_election(broker: Broker, admin: AdminClient, name: str) -> None:
     """CLA-10"""
     create_topic(broker.bootstrap, name)
@@ -192,7 +191,6 @@ def test_preferred_leader_needs_no_election(broker: Broker, admin: AdminClient, 
     assert answer[TopicPartition(name, 0)].code() == KafkaError.ELECTION_NOT_NEEDED
 
 
-@not_yet("ACL APIs")
 def test_acls_need_an_authorizer(admin: AdminClient) -> None:
     """SEC-13: librdkafka passes the error of CreateAcls on, while its describe returns an empty list instead."""
     binding = AclBinding(
@@ -201,7 +199,6 @@ def test_acls_need_an_authorizer(admin: AdminClient) -> None:
     assert refused(lambda: admin.create_acls([binding])) == KafkaError.SECURITY_DISABLED
 
 
-@not_yet("SCRAM APIs")
 def test_scram_users_are_described_as_none(admin: AdminClient) -> None:
     """SEC-12"""
     assert admin.describe_user_scram_credentials().result(TIMEOUT_S) == {}

@@ -235,7 +235,6 @@ def test_log_directories_are_described(broker: Broker, admin: KafkaAdminClient, 
     assert directory["total_bytes"] > directory["usable_bytes"] > 0
 
 
-@not_yet("DescribeQuorum")
 def test_metadata_quorum_is_described(admin: KafkaAdminClient) -> None:
     """CLA-16"""
     quorum = admin.describe_metadata_quorum()
@@ -246,7 +245,6 @@ def test_metadata_quorum_is_described(admin: KafkaAdminClient) -> None:
     assert partition["observers"] == []
 
 
-@not_yet("ElectLeaders, reassignments")
 def test_idle_cluster_has_nothing_to_elect_or_reassign(broker: Broker, admin: KafkaAdminClient, name: str) -> None:
     """CLA-10, CLA-15"""
     create_topic(broker.bootstrap, name)
@@ -271,9 +269,8 @@ def test_there_are_no_transactions(admin: KafkaAdminClient) -> None:
     assert admin.list_transactions() == {admin.describe_cluster()["controller_id"]: []}
 
 
-@not_yet("ListConfigResources")
 def test_config_resources_are_listed(broker: Broker, admin: KafkaAdminClient, name: str) -> None:
-    """CONF-26"""
+    """CONF-24"""
     create_topic(broker.bootstrap, name)
     found = admin.list_config_resources()
     assert name in found["topic"]
@@ -346,7 +343,6 @@ def test_unknown_group_is_dead(admin: KafkaAdminClient, name: str) -> None:
     assert admin.describe_groups([name])[name]["group_state"] == "Dead"
 
 
-@not_yet("ACL APIs")
 def test_acls_need_an_authorizer(admin: KafkaAdminClient) -> None:
     """SEC-13"""
     from kafka.admin import ACLFilter, ACLOperation, ACLPermissionType, ResourcePatternFilter, ResourceType

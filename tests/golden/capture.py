@@ -18,12 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pykbroker.wire.catalog import APIS
-from tests.compat.clients import CLIENTS, reason_to_skip
+from tests import kafka_jars
+from tests.compat.clients import reason_to_skip
 from tests.compat.process import free_port, new_broker
-from tests.golden.scenarios import SCENARIOS
+from tests.golden.scenarios import SCENARIOS, TOOLS
 
 HERE = Path(__file__).parent
-CLIENT_IDS = {"kafka-python": b"kafka-python", "confluent": b"rdkafka", "aiokafka": b"aiokafka", "kcat": b"rdkafka"}
+CLIENT_IDS = {
+    "kafka-python": b"kafka-python", "confluent": b"rdkafka", "aiokafka": b"aiokafka", "kcat": b"rdkafka",
+    TOOLS: b"adminclient",
+}  # fmt: skip
 """How each client calls itself; topics are made with another client, whose frames are not wanted."""
 
 BROKER = "kafka-broker"
@@ -164,8 +168,9 @@ def capture(client: str) -> None:
 
 
 if __name__ == "__main__":
-    for one in sys.argv[1:] or CLIENTS:
-        if reason_to_skip(one):
-            print(f"{one}: {reason_to_skip(one)}")
+    for one in sys.argv[1:] or SCENARIOS:
+        why = kafka_jars.reason_to_skip() if one == TOOLS else reason_to_skip(one)
+        if why:
+            print(f"{one}: {why}")
         else:
             capture(one)

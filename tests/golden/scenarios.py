@@ -9,6 +9,9 @@ from tests.compat.topics import create_topic
 
 Scenario = Callable[[str, str], None]
 
+TOOLS = "kafka-tools"
+"""Kafka's own command-line tools: not one of the clients that the other tests use."""
+
 
 def _records(client: Client, bootstrap: str, topic: str, partitions: int = 1) -> list[Record]:
     headers = (("h", b"1"),)
@@ -289,6 +292,38 @@ def kcat_modes(bootstrap: str, name: str) -> None:
     kcat("-Q", "-b", bootstrap, "-t", f"{name}:0:-1")
 
 
+def kafka_tools(bootstrap: str, name: str) -> None:
+    """Run those of Kafka's own tools whose requests no other client here can send."""
+    from subprocess import run
+
+    from tests.kafka_jars import java
+
+    def tool(main_class: str, *arguments: str) -> None:
+        run(java(main_class, "--bootstrap-server", bootstrap, *arguments), check=False, capture_output=True, timeout=60)
+
+    def configs(kind: str, *arguments: str) -> None:
+        tool("kafka.admin.ConfigCommand", "--entity-type", kind, *arguments)
+
+    features = "org.apache.kafka.tools.FeatureCommand"
+    tokens = "org.apache.kafka.tools.DelegationTokenCommand"
+    _topic(bootstrap, name)
+    for added in ("producer_byte_rate=1000,request_percentage=12.5", "SCRAM-SHA-512=[password=secret]"):
+        configs("users", "--alter", "--entity-name", name, "--add-config", added)
+    configs("users", "--describe")
+    tool(features, "upgrade", "--feature", "metadata.version=9999")
+    tool(features, "upgrade", "--feature", "group.version=1")
+    run(java("org.apache.kafka.tools.ClusterTool", "unregister", "--bootstrap-server", bootstrap, "--id", "77"),
+        check=False, capture_output=True, timeout=60)  # fmt: skip
+    tool("org.apache.kafka.tools.MetadataQuorumCommand", "remove-controller", "--controller-id", "77",
+         "--controller-directory-id", "AAAAAAAAAAAAAAAAAAAAAQ")  # fmt: skip
+    for arguments in (
+        ("--create", "--max-life-time-period", "-1"), ("--describe",),
+        ("--renew", "--renew-time-period", "-1", "--hmac", "AAAA"),
+        ("--expire", "--expiry-time-period", "-1", "--hmac", "AAAA"),
+    ):  # fmt: skip
+        tool(tokens, "--command-config", "/dev/null", *arguments)
+
+
 def _attempt(call: Callable[[], object]) -> None:
     """Call and go on: a refusal is a frame as well."""
     try:
@@ -309,4 +344,5 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "confluent": (*_everything("confluent"), confluent_admin, confluent_new_group, confluent_transaction),
     "aiokafka": (*_everything("aiokafka"), aiokafka_admin),
     "kcat": (*_everything("kcat"), kcat_modes),
+    TOOLS: (kafka_tools,),
 }

@@ -65,7 +65,7 @@ class Node:
 
     def context(self, version: int) -> Context:
         services = Services(
-            self.config, self.env, self.image, None, self.partitions, self.groups, None,  # type: ignore[arg-type]
+            self.config, self.env, self.image, None, self.partitions, self.groups, None, None,  # type: ignore[arg-type]
         )
         return Context(services, Session("PLAINTEXT", "10.0.0.1"), version, "app")
 
@@ -85,8 +85,8 @@ class Interrupted:
         self._partition = partition
         self._call = call
 
-    def batches(self) -> Iterator[memoryview]:
-        for batch in self._partition.batches():
+    def batches(self, start: int | None = None) -> Iterator[memoryview]:
+        for batch in self._partition.batches(start):
             self._call()
             yield batch
 

@@ -9,6 +9,7 @@ from pykbroker.config import Config
 from pykbroker.env import Env
 from pykbroker.metadata.controller import Controller, open_controller, registration_of
 from pykbroker.metadata.image import Image
+from pykbroker.metadata.moves import Moves
 from pykbroker.metadata.partitions import Partitions
 from pykbroker.storage.store import Store
 from tests.fakes import fake_env
@@ -40,6 +41,7 @@ class Cluster:
             self.partitions,
             None,  # type: ignore[arg-type]  # no groups here
             None,  # type: ignore[arg-type]  # no fetches here
+            Moves(env, self.partitions),
         )
         self.controller.on_configs_changed.append(lambda _: self._take_config())
 
@@ -57,8 +59,7 @@ class Cluster:
     def killed(self) -> Cluster:
         """Start again without a stop: files stay as they are, only the lock is let go of."""
         for directory in self.store.directories:
-            assert directory.lock is not None
-            directory.lock.release()
+            directory.release()
         return Cluster(self.path, fake_env(seed=3), self.settings)
 
 
@@ -75,6 +76,8 @@ def plain(image: Image) -> object:
         {topic_id: topic.name for topic_id, topic in image.topics_by_id.items()},
         {key: dict(entries) for key, entries in image.configs.items()},
         dict(image.features),
+        {entity: dict(quotas) for entity, quotas in image.quotas.items()},
+        {user: _slots(credential) for user, credential in image.scram.items()},
         image.next_producer_id,
         sorted(image.brokers),
     )

@@ -54,7 +54,7 @@ def test_first_start_finalizes_metadata_version_only(tmp_path: Path) -> None:
     # API-07, API-08: the levels of group, transaction, share and streams protocols would change what clients speak.
     cluster = a_cluster(tmp_path)
     assert cluster.image.features == {"metadata.version": 30}
-    log = next(partition for _, partition in cluster.store.partitions() if partition.topic == "__cluster_metadata")
+    log = next(partition for partition in cluster.store.partitions() if partition.topic == "__cluster_metadata")
     stored = [records.decode(record.value or b"") for record in records_in(log.batches())]
     assert [type(record).__name__ for record in stored] == ["FeatureLevelRecord", "RegisterBrokerRecord"]
     registration = stored[1]
