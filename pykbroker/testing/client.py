@@ -10,9 +10,8 @@ from typing import Any
 
 from pykbroker.apis.context import Session
 from pykbroker.later import Later
-from pykbroker.wire import catalog
-from pykbroker.wire.codegen import decoder, encode_message
-from pykbroker.wire.frame import REQUEST_HEADER, Answer, Reply, api_of
+from pykbroker.wire.client_frame import correlation_id_of, request_frame, response_in
+from pykbroker.wire.frame import Answer, Reply
 from pykbroker.wire.message import Message
 
 Handle = Callable[[Session, bytes], Answer | Later[Answer | None] | None]
@@ -61,22 +60,13 @@ class Client:
 
     def frame(self, request: Message, version: int) -> bytes:
         """Return the request as a frame without its size."""
-        key = type(request).__key__
-        assert key is not None
-        name = self.client_id.encode()
-        header = REQUEST_HEADER.pack(api_of(key, version), self._correlation_id, len(name)) + name
-        tags = b"\0" if version >= catalog.APIS[key].flexible_request else b""
-        return header + tags + encode_message(request, version)
+        return request_frame(request, version, self._correlation_id, self.client_id)
 
     def _decode(self, key: int, version: int, answer: Answer) -> Any:
         frame = whole(answer)
         assert int.from_bytes(frame[:4], "big") == len(frame) - 4, "the frame's size is wrong"
-        assert int.from_bytes(frame[4:8], "big") == self._correlation_id, "the correlation id is another request's"
-        api = catalog.APIS[key]
-        tagged = version >= api.flexible_response and key != 18
-        response, end = decoder(api.response(), version)(frame, 9 if tagged else 8)
-        assert end == len(frame), "bytes left over after the response"
-        return response
+        assert correlation_id_of(frame[4:]) == self._correlation_id, "the correlation id is another request's"
+        return response_in(frame[4:], key, version)
 
 
 def whole(answer: Answer) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -159,7 +160,7 @@ def test_a_client_that_reads_slowly_is_not_idle() -> None:
     async def scenario() -> None:
         scratch, transport = Scratch(), Sending()
         connection = Connection(
-            lambda session, frame: bytearray(1000), scratch, 1000, lambda host: Session("", host), lambda _: True, print
+            lambda session, frame: bytearray(1000), scratch, 1000, lambda *_: Session("", ""), lambda _: True, print
         )
         transport.protocol = connection
         connection.connection_made(transport)
@@ -283,3 +284,14 @@ def test_a_killed_broker_leaves_no_marker_and_loses_nothing(start: Start) -> Non
     broker.start()
     with Peer(broker) as peer:
         assert bytes(peer.fetch("t").records or b"") == before
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(start: Start) -> None:
+    # Every partition that is written to, and every connection, needs a descriptor.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        broker = start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(broker.pid, resource.RLIMIT_NOFILE) == (hard, hard)
