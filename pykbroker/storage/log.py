@@ -27,12 +27,13 @@ class Log:
     """The batches of one partition. Owns its segments and the offsets.
 
     `start_offset` is the first offset that may be read, `end_offset` the next to be given out. Everything below
-    `recovery_point` is known to be on the device. `has_aborted` says whether any transaction was aborted.
+    `recovery_point` is known to be on the device. `has_aborted` says whether any transaction was aborted,
+    `may_have_gaps` whether the log is, or ever was, compacted.
     """
 
     __slots__ = (
         "_files", "_jitter_ms", "_unsynced", "_warm", "_warm_aborted", "bases", "config", "directory",
-        "end_offset", "has_aborted", "recovery_point", "segments", "start_offset",
+        "end_offset", "has_aborted", "may_have_gaps", "recovery_point", "segments", "start_offset",
     )  # fmt: skip
 
     def __init__(self, files: Files, directory: str, config: LogConfig, start_offset: int = 0) -> None:
@@ -49,6 +50,7 @@ class Log:
         self.end_offset = start_offset
         self.recovery_point = start_offset
         self.has_aborted = False
+        self.may_have_gaps = config.is_compacted
 
     @property
     def size_bytes(self) -> int:

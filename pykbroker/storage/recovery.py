@@ -57,6 +57,7 @@ def open_log(
     log_start: int,
     recovery_point: int,
     clean: bool,
+    was_compacted: bool = False,
     producer_id_expiration_ms: int,
 ) -> OpenedLog:
     """Open the log in `directory`, which exists, recovering it unless the last stop was `clean`. OSError on failure."""
@@ -64,6 +65,7 @@ def open_log(
     pairs = epochs_from(files.read(f"{directory}/{LEADER_EPOCHS}")) if LEADER_EPOCHS in names else None
     epochs = LeaderEpochs(pairs or [])
     log = Log(files, directory, config, log_start)
+    log.may_have_gaps = config.is_compacted or was_compacted
     for base_offset in _offsets_of(names, ".log"):
         segment = log.add_segment(base_offset, now_ms)
         segment.size = files.size(segment.path + ".log")
@@ -218,7 +220,7 @@ def _continues(log: Log, base_offset: int, next_offset: int) -> bool:
 
     Only compaction makes gaps, and it leaves alone what is not on the device yet; any other means a loss, or damage.
     """
-    return base_offset == next_offset or (base_offset > next_offset and log.config.is_compacted)
+    return base_offset == next_offset or (base_offset > next_offset and log.may_have_gaps)
 
 
 def _finish(segment: Segment) -> None:

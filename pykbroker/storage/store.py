@@ -252,6 +252,7 @@ class Store:
             log_start=directory.log_starts.get(key, 0),
             recovery_point=directory.recovery_points.get(key, 0),
             clean=directory.was_clean,
+            was_compacted=key in directory.cleaner_points,
             producer_id_expiration_ms=self.producer_id_expiration_ms,
         )
         if topic_id is None:

@@ -338,3 +338,22 @@ def test_unchecked_logs_keep_the_directory_unclean(tmp_path: Path) -> None:
         open_partition(store, index=index)
     store.close()
     assert (tmp_path / ".kafka_cleanshutdown").exists()
+
+
+def test_a_log_that_was_compacted_once_keeps_what_comes_after_its_gaps(crashed: Path) -> None:
+    # STO-24: the policy is another one by now, and the recovery point is lost
+    segment_files(crashed)[1].unlink()
+    (crashed / "cleaner-offset-checkpoint").write_text("0\n1\nt 0 12\n")
+    (crashed / "recovery-point-offset-checkpoint").unlink(missing_ok=True)
+    store, partition = reopen(crashed)
+    assert sound_offsets(partition) == [0, 3, *range(12, 30, 3)]
+    store.close()
+
+
+def test_without_compaction_a_gap_ends_the_log(crashed: Path) -> None:
+    # STO-24: a segment is lost; what would come after it is not what consumers were promised next
+    segment_files(crashed)[1].unlink()
+    (crashed / "recovery-point-offset-checkpoint").unlink(missing_ok=True)
+    store, partition = reopen(crashed)
+    assert sound_offsets(partition) == [0, 3]
+    store.close()
