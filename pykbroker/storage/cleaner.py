@@ -27,7 +27,6 @@ from pykbroker.storage.aborted import AbortedIndex
 from pykbroker.storage.cleanable import Cleanable, groups
 from pykbroker.storage.compaction import Fate, LastBatches, Round, TransactionsMet, with_records, without_records
 from pykbroker.storage.key_offsets import KeyOffsets
-from pykbroker.storage.index import MAX_RELATIVE_OFFSET
 from pykbroker.storage.log import Log
 from pykbroker.storage.segment import Segment
 from pykbroker.storage.swapping import CLEANED, put_in_place, settle
@@ -105,8 +104,8 @@ class _Cleaning:
     """One cleaning. Owns the segment that is being written, until it is part of the log."""
 
     __slots__ = (
-        "_bytes_read", "_bytes_written", "_cleaned", "_env", "_erase_later", "_is_over", "_last_batches", "_log",
-        "_most_keys", "_records_read", "_records_written", "_throttle", "_todo", "_turn_bytes", "_unwritten",
+        "_bytes_read", "_bytes_written", "_cleaned", "_ends", "_env", "_erase_later", "_is_over", "_last_batches",
+        "_log", "_most_keys", "_records_read", "_records_written", "_throttle", "_todo", "_turn_bytes", "_unwritten",
         "_unwritten_bytes",
     )  # fmt: skip
 
@@ -130,6 +129,7 @@ class _Cleaning:
         self._is_over = is_over
         self._erase_later = erase_later
         self._cleaned: Segment | None = None
+        self._ends: dict[Segment, int] = {}
         self._unwritten: list[Buffer] = []
         self._unwritten_bytes = 0
         self._turn_bytes = 0
@@ -141,6 +141,7 @@ class _Cleaning:
         if not self._todo.dirty_bytes:
             return Cleaned(self._todo.first_dirty_offset, 0, 0, 0, 0, 0)
         log, config = self._log, self._log.config
+        self._ends = dict(zip(log.segments, log.bases[1:], strict=False))
         now_ms = self._env.clock.now_ms()
         offsets = KeyOffsets(self._most_keys)
         yield from self._note_keys(offsets)
@@ -185,7 +186,7 @@ class _Cleaning:
                 position = segment.scan_from(start)
             while position < segment.size:
                 content = yield from self._read(segment, file, position)
-                for at, batch in _sound(content, segment, position):
+                for at, batch in _sound(content, segment, position, next_offset):
                     is_whole = yield from self._note_batch(offsets, transactions, content, at, batch)
                     if not is_whole:
                         return
@@ -232,7 +233,7 @@ class _Cleaning:
             file, position = segment.file, 0
             while position < segment.size:
                 content = yield from self._read(segment, file, position)
-                for at, batch in _sound(content, segment, position):
+                for at, batch in _sound(content, segment, position, self._ends[segment]):
                     left = yield from self._left_of(judge, content, at, batch)
                     if left is not None:
                         yield from self._write(cleaned, left)
@@ -375,15 +376,19 @@ def _window(file: File, position: int, end: int) -> bytes:
     return content
 
 
-def _sound(content: bytes, segment: Segment, position: int) -> Iterator[tuple[int, Batch]]:
-    """Yield where each whole batch begins, and its header. KafkaError if there is none, or one is damaged."""
-    at = -1
+def _sound(content: bytes, segment: Segment, position: int, end_offset: int) -> Iterator[tuple[int, Batch]]:
+    """Yield where each whole batch begins, and its header. KafkaError if there is none, or one is damaged.
+
+    The segment ends at `end_offset`. No CRC covers the offsets: a copy with one beyond would hide the segments there.
+    """
+    at, next_offset = -1, segment.base_offset
     for at, batch in batches_in(content):
         if batch.magic != 2:
             raise KafkaError(CORRUPT_MESSAGE, f"the batch at offset {batch.base_offset} has format {batch.magic}")
         verify(content, batch, at)
-        if not 0 <= batch.last_offset - segment.base_offset <= MAX_RELATIVE_OFFSET:  # which no CRC covers
+        if not next_offset <= batch.base_offset <= batch.last_offset < end_offset:
             raise KafkaError(CORRUPT_MESSAGE, f"{segment.path}.log has offset {batch.base_offset}")
+        next_offset = batch.next_offset
         yield at, batch
     if at < 0:
         raise KafkaError(CORRUPT_MESSAGE, f"{segment.path}.log has no batch at byte {position}")

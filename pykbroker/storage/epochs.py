@@ -37,8 +37,9 @@ class LeaderEpochs:
             self.unsaved = True
 
     def lead(self, epoch: int, offset: int) -> None:
-        """Note that a leader of `epoch` begins at `offset`. Newer epochs than its own give way: the log came from another
-        cluster, and clients count by this one's (`LeaderEpochFileCache.assign`).
+        """Note that a leader of `epoch` begins at `offset`; newer epochs than its own give way.
+
+        There are such in a log from another cluster, and clients count by this one's (`LeaderEpochFileCache.assign`).
         """
         if epoch < self.latest:
             while self.pairs and self.pairs[-1][0] >= epoch:

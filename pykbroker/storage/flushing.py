@@ -52,10 +52,17 @@ class Flushing:
         return later
 
     def until(self, offset: int) -> Later[None] | None:
-        """Return when the record at `offset` counts; None if it does already."""
-        if self.held_from is None or offset < self.held_from:
+        """Return when the record at `offset` counts; None if it does already.
+
+        What a recovery has found counts for who reads, and it is not on the device yet; who wants to hear again that it
+        was stored waits for that.
+        """
+        log = self._log
+        if offset < log.recovery_point or log.end_offset - log.recovery_point < log.config.flush_messages:
             return None
-        return self._when_flushed(offset + 1)
+        later = self._when_flushed(offset + 1)
+        self._start()
+        return later
 
     def _when_flushed(self, end: int) -> Later[None]:
         later: Later[None] = Later()

@@ -99,7 +99,7 @@ class OffsetIndex(IndexEntries):
         return read(entries, first * 8) if first < len(self) else None
 
     def before(self, offset: int) -> tuple[int, int]:
-        """Return the (offset, position) to start scanning for a relative offset from: what is earlier ends before it."""
+        """Return the (offset, position) to start scanning for a relative offset: what is earlier ends before it."""
         entries, read = self.entries, _OFFSET_ENTRY.unpack_from
         after = bisect_right(range(len(self)), offset, key=lambda i: read(entries, i * 8)[0])
         return read(entries, after * 8 - 8) if after else (0, 0)

@@ -327,7 +327,7 @@ class Log:
 
     @property
     def checked_from(self) -> int:
-        """From where a recovery has to check: the recovery point, or the first segment whose indexes are being saved."""
+        """From where a recovery has to check: the recovery point, or a segment whose indexes are being saved."""
         return min([self.recovery_point, *(each.base_offset for each in self.segments if each.is_being_saved)])
 
     def debt(self) -> Debt:

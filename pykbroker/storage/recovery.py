@@ -175,12 +175,13 @@ def _end_of(file: File, base_offset: int) -> int:
 def _activate(log: Log, recovery_point: int) -> bool:
     """Find the end of a log that was closed; False if its tail is not as a clean stop leaves it."""
     segment = log.segments[-1]
-    try:
+    size = segment.size
+    with suppress(KafkaError):
         log.end_offset = segment.activate()
-    except KafkaError:
-        segment.size = segment.file.size  # which the making of an index may have left at the last batch that is good
-        return False
-    return log.end_offset == recovery_point
+        if log.end_offset == recovery_point and segment.size == size:
+            return True
+    segment.size = size  # if its index had to be made anew, that ended at the last batch that is good
+    return False
 
 
 def _recover(log: Log, epochs: LeaderEpochs, recovery_point: int, rebuild: Rebuild) -> int:

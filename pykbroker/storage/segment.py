@@ -294,13 +294,15 @@ class Segment:
         self.saved = False
 
     def rebuild_indexes(self) -> None:
-        """Make the indexes from the batches' headers."""
+        """Make the indexes from the batches' headers; KafkaError(CORRUPT_MESSAGE) at the first that is none."""
         self.start_indexes()
         size = self.size
-        for position, batch in self.headers():
-            if 0 <= batch.last_offset - self.base_offset <= MAX_RELATIVE_OFFSET:  # no CRC covers it
-                self.note(position, batch.length, batch.last_offset, batch.max_timestamp)
-        self.size = size
+        try:
+            for position, batch in self.headers():
+                if 0 <= batch.last_offset - self.base_offset <= MAX_RELATIVE_OFFSET:  # no CRC covers it
+                    self.note(position, batch.length, batch.last_offset, batch.max_timestamp)
+        finally:
+            self.size = size  # nobody may take the damaged batch for the segment's end, and pass over the rest
 
     def activate(self) -> int:
         """Make it ready to be appended to; return the offset that comes next. Reads from the last index entry on."""

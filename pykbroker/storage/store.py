@@ -64,7 +64,8 @@ class Store:
     `cluster_id` None means: the one that the directories have, or a new one. After `open` it is set. `on_offline` is
     called with the partitions of a directory that failed; `on_lost`, with the reason, when the broker cannot go on.
     The metadata log is in `metadata_directory`, which may be none of the others, or in the first of these.
-    `older_topics` are the ids of the topics that a directory may hold that was offline from the start.
+    `older_topics` are the ids of the topics that a directory may hold that was offline from the start; `known_topics`
+    those of all topics that there were at the start, or None: the files that are found are of no others.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Store:
         self.on_lost: Callable[[str], None] = lambda reason: None
         self.producer_id_expiration_ms = producer_id_expiration_ms
         self.older_topics: frozenset[bytes] = frozenset()
+        self.known_topics: frozenset[bytes] | None = None
         self._first: Partition | None = None
         self._is_open = False
 
@@ -239,6 +241,8 @@ class Store:
         if wanted.name not in directory.found:
             return OpenedLog(Log(self.env.files, path, config), LeaderEpochs([]), [])
         topic_id = self._topic_id_at(path)
+        if topic_id is None and self.known_topics is not None and wanted.topic_id not in self.known_topics:
+            topic_id = bytes(16)  # nobody's: a power cut may take the file that says so, and the topic with it
         if topic_id not in (None, wanted.topic_id):
             # A topic of that name was deleted and made again, and its files were not gone yet.
             warn("%s holds another topic's data: set aside", path)

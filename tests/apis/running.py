@@ -27,6 +27,7 @@ from pykbroker.wire.messages.fetch import (
     ForgottenTopic,
     PartitionData,
 )
+from pykbroker.wire.messages.metadata_records import PartitionChangeRecord
 from pykbroker.wire.messages.produce import (
     PartitionProduceData,
     PartitionProduceResponse,
@@ -97,6 +98,9 @@ class Running:
     def lead(self, epoch: int, topic: str = "t") -> None:
         """Let a new leader epoch begin on partition 0, as an election would."""
         partition = self.partition(topic)
+        led = self.broker.services.image.topics[topic].partitions[0].leader_epoch
+        change = PartitionChangeRecord(partition_id=0, topic_id=self.topic_id(topic), leader=1)
+        self.broker.services.controller.decide(lambda image: ([change] * (epoch - led), None))
         partition.leader_epoch = epoch
         partition._epochs.begin(epoch, partition.log_end_offset)
         if partition.log.segments:
