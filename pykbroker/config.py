@@ -11,12 +11,15 @@ the file or on the command line; then comes the default. Values are parsed when 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pykbroker import config_broker, config_coordinator, config_log, config_security
 from pykbroker.config_listener import Listener, advertised, parse_listeners
 from pykbroker.config_setting import ConfigError as ConfigError
 from pykbroker.config_setting import Row, Setting, Value
+
+if TYPE_CHECKING:
+    from pykbroker.config_advertise import Rule
 
 # Where a value comes from: the numbers of DescribeConfigs (CONF-02).
 DYNAMIC_BROKER: Final = 2
@@ -104,6 +107,12 @@ def deviations() -> list[tuple[str, str, str | None, str]]:
     return [(name, ours, rows[name][2], reason) for name, (ours, reason) in DEVIATIONS.items()]
 
 
+# What of a Config its dynamic successors have in common with it.
+_FIXED: Final = (
+    "advertise_rules", "advertised_listeners", "listed_hosts", "listeners", "log_dirs", "node_id", "unknown",
+)  # fmt: skip
+
+
 class StartError(Exception):
     """The broker cannot start: one line for the user, such as that a port or a directory is in use."""
 
@@ -117,12 +126,17 @@ def setting(name: str) -> Setting | None:
 class Config:
     """The settings of one broker. Immutable; `with_dynamic` returns another."""
 
-    __slots__ = ("_values", "advertised_listeners", "layers", "listeners", "log_dirs", "node_id", "unknown")
+    __slots__ = (
+        "_values", "advertise_rules", "advertised_listeners", "layers", "listed_hosts", "listeners", "log_dirs",
+        "node_id", "unknown",
+    )  # fmt: skip
 
     layers: tuple[tuple[int, Mapping[str, str]], ...]
     node_id: int
     listeners: tuple[Listener, ...]
     advertised_listeners: tuple[Listener, ...]
+    listed_hosts: Mapping[str, str]  # of advertised.listeners, by name, "" as it may be there
+    advertise_rules: tuple[Rule, ...]
     log_dirs: tuple[str, ...]
     unknown: tuple[str, ...]  # names in the file that mean nothing to us
 
@@ -142,6 +156,7 @@ class Config:
         self.log_dirs = self.strings("log.dirs") or self.strings("log.dir")
         self._check(static)
         self._open_listeners(hostname)
+        self.advertise_rules = self._rules()
 
     @classmethod
     def load(
@@ -161,7 +176,7 @@ class Config:
     def with_dynamic(self, cluster: Mapping[str, str], broker: Mapping[str, str]) -> Config:
         """Return these settings under those set while running: for all brokers, and for this one. Not checked here."""
         changed = Config.__new__(Config)
-        for name in ("node_id", "listeners", "advertised_listeners", "log_dirs", "unknown"):
+        for name in _FIXED:
             setattr(changed, name, getattr(self, name))
         changed.layers = ((DYNAMIC_BROKER, broker), (DYNAMIC_DEFAULT, cluster), self.layers[-1])
         changed._values = {}
@@ -263,6 +278,15 @@ class Config:
             addresses = self.strings("advertised.listeners")
             told = parse_listeners("advertised.listeners", addresses, protocol_map, controllers)
         self.advertised_listeners = advertised(self.listeners, told, hostname)
+        self.listed_hosts = {listener.name: listener.host for listener in told or ()}
         between = self.text("inter.broker.listener.name").upper()
-        if between and between not in {listener.name for listener in self.advertised_listeners}:
+        if between and between not in {listener.name for listener in told or self.listeners}:
             raise ConfigError("inter.broker.listener.name", f"there is no listener {between}")
+
+    def _rules(self) -> tuple[Rule, ...]:
+        texts = self.strings("pykbroker.advertise")
+        if not texts:
+            return ()
+        from pykbroker.config_advertise import parse_rules
+
+        return parse_rules(texts)

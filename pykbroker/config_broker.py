@@ -138,6 +138,12 @@ SETTINGS: Final[tuple[Row, ...]] = (
     ("leader.replication.throttled.rate", "long", None, "0..", "dynamic", "Speed limit of a throttled leader."),
     ("replica.alter.log.dirs.io.max.bytes.per.second", "long", None, "0..", "dynamic", "Speed limit of such moves."),
     # Ours.
+    ("pykbroker.advertise", "list", "", "", "",
+     "Rules for what clients are told by who they are or where they came in, such as outside=localhost:19092."),
+    ("pykbroker.cluster.id", "string", None, "+", "", "Cluster id of a new data directory; an old one must have it."),
+    ("pykbroker.metrics.host", "string", "127.0.0.1", "", "", "Address of the metrics' port; empty for all addresses."),
+    ("pykbroker.metrics.port", "int", None, "0..65535", "",
+     "Port of /metrics and /healthz over HTTP, 0 for a free one; none when unset."),
     ("pykbroker.validate.records", "boolean", "false", "", "",
      "Whether every record of every batch is read before it is stored."),
 )

@@ -14,6 +14,7 @@ from pykbroker.config_setting import ConfigError
 
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _SUPPORTED: Final = ("PLAINTEXT",)
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
 
 class Listener:
@@ -57,20 +58,25 @@ def parse_listeners(
 
 
 def advertised(own: Sequence[Listener], told: Sequence[Listener] | None, hostname: str) -> tuple[Listener, ...]:
-    """Return what clients are told: `told` (from advertised.listeners), or `own` where that is not set.
+    """Return what this broker registers: `told` (from advertised.listeners), then each of `own` that is not in there.
 
-    `hostname` stands for an empty host. Raises ConfigError for the address 0.0.0.0 and its like, which is no address to
-    connect to (MD-24), and for a name that no listener has. A port 0 stays 0: only the server knows what it became.
+    `hostname` stands for the host of a listener on all interfaces. Raises ConfigError if `told` has such a host, which
+    is no address to connect to (MD-24), or a name that no listener has. A port 0 stays 0: only the server knows what it
+    became.
     """
     names = {listener.name for listener in own}
-    for listener in told if told is not None else own:
-        if listener.host in ("0.0.0.0", "::"):
-            hint = "" if told is not None else "; it comes from listeners, so set one that clients can reach"
-            raise ConfigError("advertised.listeners", f"{listener} is not an address to connect to{hint}")
+    for listener in told or ():
+        if listener.host in _EVERYWHERE[1:]:
+            raise ConfigError("advertised.listeners", f"{listener} is not an address to connect to")
         if listener.name not in names:
             raise ConfigError("advertised.listeners", f"there is no listener {listener.name}")
-    chosen = told if told is not None else own
-    return tuple(Listener(each.name, each.protocol, each.host or hostname, each.port) for each in chosen)
+    listed = {listener.name for listener in told or ()}
+    rest = [
+        Listener(each.name, each.protocol, hostname if each.host in _EVERYWHERE else each.host, each.port)
+        for each in own
+        if each.name not in listed
+    ]
+    return (*(Listener(each.name, each.protocol, each.host or hostname, each.port) for each in told or ()), *rest)
 
 
 def _protocols(text: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
-import docker
 import pytest
 from broker_container import BrokerContainer, free_port, text_of
+
+import docker
 
 
 def has_engine() -> bool:

@@ -21,7 +21,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pykbroker.apis.context import Session
 from pykbroker.errors import Disconnect
@@ -57,7 +57,7 @@ class Connection(asyncio.BufferedProtocol):
         handle: Handle,
         scratch: Scratch,
         max_request_bytes: int,
-        session_of: Callable[[str], Session],
+        session_of: Callable[[str, tuple[str, int] | None], Session],
         opened: Callable[[Connection], bool],
         closed: Callable[[Connection], None],
     ) -> None:
@@ -87,13 +87,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start serving, unless a limit says no."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's does the same, but is no subclass.
+        self._transport = transport = cast("asyncio.Transport", transport)
         self._loop = asyncio.get_running_loop()
         peer = transport.get_extra_info("peername")
         self.peer_host = peer[0] if peer else ""
         self.last_active = self._loop.time()
-        self._session = self._session_of(self.peer_host)
+        local = transport.get_extra_info("sockname")
+        self._session = self._session_of(self.peer_host, local[:2] if local else None)
         self._fd = transport.get_extra_info("socket").fileno()
         # Called back as soon as anything is left unsent, and again when all of it is gone.
         transport.set_write_buffer_limits(high=0)
@@ -122,6 +123,10 @@ class Connection(asyncio.BufferedProtocol):
         """Nothing is pending: no parked request, nothing unsent."""
         return not self._is_busy
 
+    def serve_by(self, handle: Handle) -> None:
+        """Have the requests after those that were read already served by `handle`."""
+        self._handle = handle
+
     def close(self) -> None:
         """Close at once when idle, else when what is pending has been answered (graceful stop)."""
         self._draining = True
@@ -144,10 +149,9 @@ class Connection(asyncio.BufferedProtocol):
             self._unsent, self.last_active = unsent, self._loop.time()
 
     def abort(self) -> None:
-        """Drop the connection."""
-        if not self._gone:
-            self._gone = True
-            self._transport.abort()
+        """Drop the connection, also one that was only closed, and has a rest to send to a client that does not read."""
+        self._gone = True
+        self._transport.abort()
 
     # -- bytes in
 

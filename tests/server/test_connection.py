@@ -46,7 +46,7 @@ class Stub:
                 self.handle,  # type: ignore[arg-type]
                 scratch,
                 MAX_REQUEST,
-                lambda host: Session("PLAINTEXT", host),
+                lambda host, _: Session("PLAINTEXT", host),
                 self.opened,
                 self.connections.discard,
             ),
