@@ -1,8 +1,8 @@
-"""The command line: `pykbroker serve [server.properties] [--override NAME=VALUE]...`.
+"""The command line: `pykbroker COMMAND ...`.
 
-Only arguments and printing. What is wrong with them, or with the configuration, is one line on stderr and exit status
-2. `serve` in its ordinary form is read here by hand; argparse, which takes longer to import than the configuration
-takes to load, explains everything else.
+Each command is a module of `commands/`, imported when it is called: `serve` must not wait for what `consume` needs. Its
+`run` takes the arguments behind the command's name. Whatever goes wrong is one line on stderr and the exit status: 1
+if it could not be done, 2 if the command line, or the configuration, is wrong.
 """
 
 from __future__ import annotations
@@ -10,111 +10,50 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Final
 
-from pykbroker.config import Config, ConfigError, StartError
+from pykbroker.commands.failure import CommandError
+from pykbroker.commands.overview import COMMANDS, parser
+from pykbroker.errors import KafkaError
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
-
-USAGE_ERROR = 2
+INTERRUPTED: Final = 130  # what a shell says of a program that SIGINT ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says, and return the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    plain = _plain_serve(arguments)
-    path, settings = _parsed(arguments) if plain is None else plain
+    """Do what the command line says, and return the exit status. SystemExit after a help or a bad command line."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] not in COMMANDS:
+        parser().parse_args(arguments)  # it says what is wrong, or what was asked, and exits
+        raise AssertionError("a command that the parser knows, and the table does not")
     try:
-        config = load(path, settings)
-        for name in config.unknown:
-            print(f"pykbroker: {name}: is not a setting; ignored", file=sys.stderr)
-        from pykbroker.server.loop import serve
-
-        return serve(config)
-    except (ConfigError, StartError) as error:
-        print(f"pykbroker: {error}", file=sys.stderr)
-        return USAGE_ERROR
-
-
-def load(path: str | None, settings: Sequence[str]) -> Config:
-    """Return the configuration in a properties file, if one is named, under settings written NAME=VALUE.
-
-    Raises ConfigError, also for a file that cannot be read.
-    """
-    overrides: dict[str, str] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError("--override", f"{setting!r} is not NAME=VALUE")
-        overrides[name.strip()] = value
-    content = None
-    if path is not None:
-        try:
-            with open(path, "rb") as file:
-                content = file.read()
-        except OSError as error:
-            raise ConfigError(path, error.strerror or str(error)) from None
-    return Config.load(content, overrides, hostname=os.uname().nodename)
+        status = _run(arguments[0], arguments[1:])
+        sys.stdout.flush()
+    except CommandError as error:
+        return _failed(str(error), error.status)
+    except KafkaError as error:
+        return _failed(str(error), 1)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would try to flush the rest when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _failed(f"{where}{error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
 
 
-def _plain_serve(arguments: Sequence[str]) -> tuple[str | None, list[str]] | None:
-    """Return the path and the overrides of a plain `serve`; None for anything else, also if it is wrong."""
-    if not arguments or arguments[0] != "serve":
-        return None
-    path: str | None = None
-    settings: list[str] = []
-    rest = iter(arguments[1:])
-    for argument in rest:
-        if argument == "--override":
-            setting = next(rest, None)
-            if setting is None:
-                return None
-            settings.append(setting)
-        elif argument.startswith("--override="):
-            settings.append(argument.removeprefix("--override="))
-        elif argument.startswith("-") or path is not None:
-            return None
-        else:
-            path = argument
-    return path, settings
+def _run(command: str, arguments: Sequence[str]) -> int:
+    if command == "serve":
+        from pykbroker.commands.serve import run  # without importlib, which takes its time
+    else:
+        from importlib import import_module
+
+        run = import_module(f"pykbroker.commands.{command.replace('-', '_')}").run
+    return run(arguments)
 
 
-def _parsed(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    parser = _parser()
-    known = parser.parse_args(arguments)
-    return known.properties, known.override
-
-
-def _parser() -> ArgumentParser:
-    from argparse import ArgumentParser
-    from typing import NoReturn
-
-    class OneLine(ArgumentParser):
-        """Says what is wrong in one line, without the usage."""
-
-        def error(self, message: str) -> NoReturn:
-            self.exit(USAGE_ERROR, f"pykbroker: {message}\n")
-
-    parser = OneLine(prog="pykbroker", description="A Kafka broker in Python.")
-    parser.add_argument("--version", action="version", version=f"pykbroker {_version()}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="run a broker until it is interrupted")
-    serve.add_argument("properties", nargs="?", metavar="server.properties", help="settings, in Kafka's format")
-    serve.add_argument(
-        "--override",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting that wins over the file's; may be given several times",
-    )
-    return parser
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pykbroker")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "(not installed)"
+def _failed(message: str, status: int) -> int:
+    print(f"pykbroker: {message}", file=sys.stderr)
+    return status

@@ -1,111 +1,137 @@
-"""The command line: what it passes on, and that every mistake is one line and exit status 2."""
+"""The command line as a whole: which command it is, and that whatever goes wrong is one line and a status."""
 
 import subprocess
 import sys
 import types
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
 
 import pytest
 
-from pykbroker import cli
-from pykbroker.config import Config, StartError
+from pykbroker import __version__, cli
+from pykbroker.commands.failure import CommandError
+from pykbroker.commands.overview import COMMANDS
+from pykbroker.errors import NOT_CONTROLLER, KafkaError
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configurations that `serve` was called with; nothing is opened."""
-    configs: list[Config] = []
+def topics(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
+    """What the command `topics` was called with, and what it raises."""
+    seen = types.SimpleNamespace(arguments=None, error=None)
 
-    def serve(config: Config) -> int:
-        configs.append(config)
-        if config.integer("num.partitions") == 13:
-            raise StartError("127.0.0.1:9092 is in use")
+    def run(arguments: Sequence[str]) -> int:
+        seen.arguments = arguments
+        if seen.error is not None:
+            raise seen.error
         return 0
 
-    loop = types.ModuleType("pykbroker.server.loop")
-    loop.serve = serve  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pykbroker.server.loop", loop)
-    return configs
+    module = types.ModuleType("pykbroker.commands.topics")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return seen
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    path = tmp_path / "server.properties"
-    path.write_text("num.partitions=3\nlog.dirs=/there\n")
-    return str(path)
-
-
-def test_serve_without_anything_uses_the_defaults(served: list[Config]) -> None:
-    assert cli.main(["serve"]) == 0
-    assert served[0].log_dirs == ("./data",)
+def test_command_gets_what_stands_behind_its_name(topics: types.SimpleNamespace) -> None:
+    assert cli.main(["topics", "list", "--help"]) == 0
+    assert topics.arguments == ["list", "--help"]
 
 
 @pytest.mark.parametrize(
-    "order",
+    ("error", "status", "line"),
     [
-        ["{file}", "--override", "num.partitions=4", "--override=broker.rack=a=b"],
-        ["--override", "num.partitions=4", "{file}", "--override", "broker.rack=a=b"],
+        (CommandError("no such topic"), 1, "no such topic"),
+        (CommandError("--to: what?", 2), 2, "--to: what?"),
+        (KafkaError(NOT_CONTROLLER, "ask another"), 1, "NOT_CONTROLLER: ask another"),
+        (FileNotFoundError(2, "No such file or directory", "/nowhere"), 1, "/nowhere: No such file or directory"),
+        (OSError("something else"), 1, "something else"),
     ],
 )
-def test_overrides_win_over_the_file_wherever_they_stand(served: list[Config], file: str, order: list[str]) -> None:
-    assert cli.main(["serve", *(each.format(file=file) for each in order)]) == 0
-    (config,) = served
-    assert (config.integer("num.partitions"), config.text("broker.rack"), config.log_dirs) == (4, "a=b", ("/there",))
-
-
-def test_setting_nobody_knows_is_a_warning(served: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["serve", "--override", "num.partitons=4"]) == 0
-    assert capsys.readouterr().err == "pykbroker: num.partitons: is not a setting; ignored\n"
-
-
-def _line(capsys: pytest.CaptureFixture[str]) -> str:
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("pykbroker: ")
-    assert captured.err.count("\n") == 1
-    return captured.err.removeprefix("pykbroker: ").rstrip("\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["--override", "num.partitions=x"], "num.partitions: must be a whole number of 32 bits, not 'x'"),
-        (["--override", "num.partitions"], "--override: 'num.partitions' is not NAME=VALUE"),
-        (["--override", "=3"], "--override: '=3' is not NAME=VALUE"),
-        (["--override", "listeners=SSL://:1"], "listeners: SSL needs SSL, which is not supported yet"),
-        (["--override", "num.partitions=13"], "127.0.0.1:9092 is in use"),
-        (["no-such-file"], "no-such-file: No such file or directory"),
-    ],
-)
-def test_mistake_is_one_line_and_status_two(
-    served: list[Config], capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+def test_failure_is_one_line_and_a_status(
+    topics: types.SimpleNamespace, capsys: pytest.CaptureFixture[str], error: Exception, status: int, line: str
 ) -> None:
-    assert cli.main(["serve", *arguments]) == 2
-    assert _line(capsys) == line
+    topics.error = error
+    assert cli.main(["topics"]) == status
+    assert capsys.readouterr() == ("", f"pykbroker: {line}\n")
+
+
+def test_interrupted_command_says_nothing(topics: types.SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    topics.error = KeyboardInterrupt()
+    assert cli.main(["topics"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["sreve"], ["serve", "a", "b"], ["serve", "--override"], ["serve", "--what"], ["--what"]]
-)
+    "arguments",
+    [
+        [], ["sreve"], ["--what"],
+        ["serve", "a", "b"], ["serve", "--override"], ["serve", "--what"], ["serve", "--port", "x"],
+        ["serve", "--port=65536"], ["serve", "--log-format", "xml"], ["serve", "--log-level", "loud"],
+        ["topics", "lst"], ["topics", "create"], ["topics", "create", "t", "--partitions", "0"],
+        ["topics", "create", "t", "--config", "x"], ["topics", "describe"],
+        ["groups", "delete"], ["groups", "reset-offsets", "g"], ["groups", "reset-offsets", "g", "--to", "x"],
+        ["produce"], ["produce", "t", "--codec", "zip"], ["produce", "t", "--key-separator", "\\q"],
+        ["consume"], ["consume", "t", "--from", "then"], ["consume", "t", "--count", "-1"],
+        ["consume", "t", "--format", "%x"], ["dump-log"], ["completion", "csh"], ["check", "a:1", "b:1"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_malformed_command_line_is_one_line_and_status_two(
-    served: list[Config], capsys: pytest.CaptureFixture[str], arguments: list[str]
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)
     assert caught.value.code == 2
-    assert _line(capsys)
-    assert served == []
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err.startswith("pykbroker: ")) == ("", 1, True)
 
 
-def test_malformed_file_is_one_line(served: list[Config], file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path(file).write_text("a=\\u12\n")
-    assert cli.main(["serve", file]) == 2
-    assert _line(capsys) == "server.properties: \\u12 is not a character"
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples_that_its_parser_takes(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    examples = [line.strip() for line in out.split("\nexamples:\n")[1].splitlines() if line.startswith("  ")]
+    lines = [line for line in examples if not line.startswith("# ")]
+    assert lines
+    for line in lines:
+        for called in _calls(line):
+            module = import_module(f"pykbroker.commands.{called[0].replace('-', '_')}")
+            module.parser().parse_args(called[1:])
 
 
-@pytest.mark.parametrize(("option", "start"), [("--version", "pykbroker "), ("--help", "usage: pykbroker ")])
+def _calls(line: str) -> list[list[str]]:
+    """Return the arguments of each call of pykbroker in a shell's command line."""
+    from shlex import shlex
+
+    words = shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    calls: list[list[str]] = []
+    inside = False
+    for word in words:
+        if word == "pykbroker":
+            calls.append([])
+            inside = True
+        elif set(word) <= set("|;&<>()"):
+            inside = False
+        elif inside:
+            calls[-1].append(word)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("option", "start"), [("--version", f"pykbroker {__version__}\n"), ("--help", "usage: pykbroker ")]
+)
 def test_version_and_help_go_to_stdout(option: str, start: str) -> None:
     done = subprocess.run([sys.executable, "-m", "pykbroker", option], capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.startswith(start)
     assert done.stderr == ""
+
+
+def test_closed_pipe_ends_a_command_quietly() -> None:
+    command = f"'{sys.executable}' -m pykbroker completion bash | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")

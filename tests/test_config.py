@@ -476,8 +476,8 @@ def test_names_are_declared_once() -> None:
 
 def test_importing_the_configuration_imports_little() -> None:
     heavy = "{'argparse', 're', 'json', 'logging', 'dataclasses', 'enum', 'decimal', 'asyncio', 'socket', 'inspect'}"
-    script = "import sys, typing; before = set(sys.modules); import pykbroker.cli; from pykbroker.commands import serve;"
-    script += "serve.configuration(serve.plain([]), None);"
+    script = "import sys, typing; before = set(sys.modules); import pykbroker.cli;"
+    script += "from pykbroker.commands import serve; serve.configuration(serve.plain([]), None);"
     script += f"print(*sorted({heavy} & (set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

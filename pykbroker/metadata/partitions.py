@@ -45,8 +45,9 @@ class Partitions:
         controller.on_topics_deleted.append(partitions.drop)
         controller.on_configs_changed.append(partitions.configs_changed)
         store.on_offline = partitions.close_offline
+        store.known_topics = frozenset(controller.image.topics_by_id)
         if len(store.online) < len(store.directories):
-            store.older_topics = frozenset(controller.image.topics_by_id)
+            store.older_topics = store.known_topics
         return partitions
 
     def get(self, topic: str, index: int) -> Partition:
