@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench fuzz clean
+EXAMPLES := build/examples
+
+.PHONY: run test lint bench bench-storage fuzz fuzz-recovery crash simulate examples clean
 
 run: $(VENV)/.installed
 	$(BIN)/pykbroker serve --override log.dirs=./data
@@ -19,11 +21,33 @@ lint: $(VENV)/.installed-lint
 bench: $(VENV)/.installed-test
 	$(BIN)/python bench/run.py
 
+bench-storage: $(VENV)/.installed-test
+	$(BIN)/python bench/storage.py
+
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python fuzz/fuzz_frames.py --count 1000000
 
+fuzz-recovery: $(VENV)/.installed-test
+	$(BIN)/python fuzz/fuzz_recovery.py --count 100000
+
+# kill -9 under load, with damaged files in between: `make crash ROUNDS=200 SEED=7`. A failure prints its seed.
+ROUNDS ?= 50
+SEED ?= 1
+
+crash: $(VENV)/.installed-test
+	PYKBROKER_CRASH_ROUNDS=$(ROUNDS) PYKBROKER_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/crash
+
+# Whole brokers in a simulated world: `make simulate SEEDS=5000`. A failure prints its seed.
+SEEDS ?= 5000
+
+simulate: $(VENV)/.installed-test
+	PYKBROKER_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -n auto
+
+examples: $(EXAMPLES)/.installed
+	$(EXAMPLES)/bin/python -m pytest tests/test_examples.py
+
 clean:
-	rm -rf $(VENV) bench/build *.egg-info
+	rm -rf $(VENV) $(EXAMPLES) bench/build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pykbroker needs Python 3.11 or newer")'
@@ -40,3 +64,11 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-lint: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
+
+# An environment of its own: the examples' libraries do not agree with the newest versions of the others.
+REQUIREMENTS := $(wildcard examples/*/requirements.txt)
+
+$(EXAMPLES)/.installed: pyproject.toml $(REQUIREMENTS)
+	$(PYTHON) -m venv $(EXAMPLES)
+	$(EXAMPLES)/bin/pip install --quiet --disable-pip-version-check -e . $(REQUIREMENTS:%=-r %)
+	@touch $@

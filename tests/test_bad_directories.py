@@ -387,7 +387,12 @@ def test_failed_start_does_not_vouch_for_what_it_did_not_check(data: Path) -> No
     end = recovered({log.name: log.read_bytes()}, 0).end
     with log.open("ab") as file:
         file.write(build_batch([(None, b"no metadata")], timestamp_ms=0, base_offset=end))
-    assert "__cluster_metadata" in refusal(data)
+    before = tree(data)
+    with pytest.raises(StartError) as caught:
+        Running(data)
+    assert "__cluster_metadata" in str(caught.value)
+    assert not (data / CLEAN).exists()
+    assert_nothing_good_is_gone(data, before)
 
 
 # -- What is not ours

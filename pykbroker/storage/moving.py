@@ -139,6 +139,9 @@ class Move:
         """Copy the rest, and go on in the copy: all in one turn."""
         partition, files, home = self.partition, self._env.files, self.partition.home
         if not partition.log.segments:
+            if files.exists(partition.directory):  # of a first append that failed; two directories must not have it
+                files.remove_tree(partition.directory)
+                files.sync_directory(home.path)
             partition.relocate(self.target, self._path, 0)
             return
         synced = partition.log.bases[-1]
@@ -153,7 +156,7 @@ class Move:
             if name.endswith((".snapshot", "-checkpoint")) or name in (PARTITION_METADATA, f"{active}.txnindex"):
                 self._put(name, files.read(f"{partition.directory}/{name}"))
         self._close_copies()
-        self._hand_over_start()
+        self._hand_over_checkpoints()
         gone = f"{partition.directory}.{self._env.random.bytes(16).hex()}-delete"
         files.rename(partition.directory, gone)
         try:
@@ -166,13 +169,19 @@ class Move:
         home.erase_later([gone], partition.config.file_delete_delay_ms)
         note("%s-%d: moved from %s to %s", *partition.key, home.path, self.target.path)
 
-    def _hand_over_start(self) -> None:
-        """Have the log's start in the target's checkpoint, or deleted records would be back after a crash."""
-        key, log = self.partition.key, self.partition.log
-        self.target.begin_anew(key)
+    def _hand_over_checkpoints(self) -> None:
+        """Have in the target's checkpoints where the log starts, and that it was compacted, if so.
+
+        After a crash deleted records would be back otherwise, and the gaps in the log be taken for damage.
+        """
+        key, log, target = self.partition.key, self.partition.log, self.target
+        target.begin_anew(key)
         if log.start_offset > log.bases[0]:
-            self.target.log_starts[key] = log.start_offset
-        self.target.checkpoint()
+            target.log_starts[key] = log.start_offset
+        cleaned = self.partition.home.cleaner_points.get(key)
+        if cleaned is not None:
+            target.cleaner_points[key] = cleaned
+        target.checkpoint()
 
     def _close_copies(self) -> None:
         for copy in self._copies.values():

@@ -312,6 +312,8 @@ class Segment:
         self.unindexed = self.size - indexed
         self._measure_indexes()
         for position, batch in self.headers(indexed):
+            if batch.base_offset < next_offset:
+                raise _corrupt(self.file, position)
             next_offset = batch.next_offset
             if batch.max_timestamp > self.max_timestamp:
                 self.max_timestamp, self.max_timestamp_offset = batch.max_timestamp, batch.last_offset
@@ -336,9 +338,10 @@ class Segment:
             self.offsets.save(self._files, self.path_of(".index"))
             self.times.save(self._files, self.path_of(".timeindex"))
         except OSError:
-            for kind in (".index", ".timeindex"):
-                with suppress(OSError):
+            with suppress(OSError):
+                for kind in (".index", ".timeindex"):
                     self._files.remove(self.path_of(kind))
+                self._files.sync_directory(self.path.rpartition("/")[0])  # or a power cut brings the old one back
             raise
         self.saved = True
 

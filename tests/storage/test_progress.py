@@ -1,11 +1,15 @@
 """Long work tells how far it has come, and short work does not."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
+from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.progress import EVERY_MS, Progress
-from tests.fakes import FakeClock
+from pykbroker.storage.store import Wanted
+from tests.fakes import FakeClock, fake_env
+from tests.storage.builders import TOPIC_ID, a_batch, append, kill, open_partition, open_store
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -27,3 +31,26 @@ def test_quick_work_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     progress = Progress(FakeClock(), "checked %s of %s logs", 2)
     assert [progress.counting(lambda: "done")() for _ in range(2)] == ["done", "done"]
     assert lines(caplog) == []
+
+
+class HurryingClock(FakeClock):
+    """Whatever is done takes long: time passes between any two looks at it."""
+
+    def now_ms(self) -> int:
+        self.advance(EVERY_MS)
+        return super().now_ms()
+
+
+def test_a_start_after_a_kill_tells_how_many_logs_are_checked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(tmp_path)
+    for index in range(3):
+        append(open_partition(store, index=index), a_batch())
+    kill(store)
+    store = open_store(tmp_path, fake_env(HurryingClock()))
+    caplog.set_level(logging.INFO, "pykbroker")
+    store.recover([Wanted("t", index, TOPIC_ID, LogConfig()) for index in range(3)], threads=1)
+    assert [line for line in lines(caplog) if line.startswith("checked ")] == [
+        "checked 1 of 3 logs", "checked 2 of 3 logs", "checked 3 of 3 logs",
+    ]  # fmt: skip

@@ -8,9 +8,28 @@ from pathlib import Path
 import pytest
 
 from fuzz.fuzz_recovery import run
-from fuzz.log_directories import POINTS, Layout, Tree, layouts
+from fuzz.log_directories import (
+    COMPACTED,
+    CONFIG,
+    LEADER_EPOCHS,
+    POINTS,
+    ROOT,
+    Layout,
+    Tree,
+    layouts,
+    read_tree,
+    write_tree,
+)
 from fuzz.recovery_check import check
+from pykbroker.errors import CORRUPT_MESSAGE, KafkaError
 from pykbroker.storage.files import RealFiles
+from pykbroker.storage.partition import Partition
+from pykbroker.storage.store import Store
+from pykbroker.testing.sim_files import SimFiles
+from tests.fakes import FakeClock, fake_env
+from tests.storage.builders import TOPIC_ID, fetch
+from tests.storage.compacting import Cleaning
+from tests.storage.plain_log import sound_batches
 
 COUNT = int(os.environ.get("PYKBROKER_FUZZ_RECOVERY_COUNT", "300"))
 
@@ -55,6 +74,16 @@ def changed(layout: Layout, changes: dict[str, bytes | None]) -> Tree:
     return {path: content for path, content in tree.items() if content is not None}
 
 
+def opened(tree: Tree) -> tuple[FakeClock, SimFiles, Partition]:
+    """A store over a tree in memory, and its `t-0`."""
+    clock = FakeClock()
+    files = SimFiles(clock)
+    write_tree(files, ROOT, tree)
+    store = Store(fake_env(clock, files), [ROOT], node_id=1, cluster_id="c")
+    store.open()
+    return clock, files, store.partition("t", 0, TOPIC_ID, CONFIG, LEADER_EPOCHS[-1])
+
+
 def second_batch_at(content: bytes) -> int:
     return 12 + int.from_bytes(content[8:12], "big")
 
@@ -66,6 +95,14 @@ def test_garbage_behind_a_log_whose_index_is_gone_is_cut_after_a_clean_stop(pris
     active = segments(layout)[-1]
     changes = {f"{active}.log": layout.tree[f"{active}.log"] + bytes(5000), f"{active}.index": None}
     assert check(layout, changed(layout, {**changes, f"{active}.timeindex": None})) == "cut"
+
+
+def test_batches_that_are_there_twice_are_cut_after_a_clean_stop(pristine: dict[str, Layout]) -> None:
+    """They end where the recovery point says, so the log seemed to be as it should."""
+    layout = pristine["stopped"]
+    active = segments(layout)[-1]
+    content = layout.tree[f"{active}.log"]
+    assert check(layout, changed(layout, {f"{active}.log": content + content})) == "cut"
 
 
 def test_last_batch_with_a_negative_offset_does_not_empty_the_log(pristine: dict[str, Layout]) -> None:
@@ -122,6 +159,40 @@ def test_damaged_batch_below_the_recovery_point_does_not_refuse_idempotent_produ
     changes: dict[str, bytes | None] = dict.fromkeys(name for name in layout.tree if name.endswith(".snapshot"))
     changes[f"{path}.log"] = flipped(content, (second_batch_at(content) + 16, 1))
     assert check(layout, changed(layout, changes)) == "whole"
+
+
+def test_nobody_passes_over_the_rest_of_a_damaged_segment(pristine: dict[str, Layout]) -> None:
+    """The making of its index took the first damaged batch for the segment's end, and readers went on behind it."""
+    layout = pristine["stopped"]
+    path = segments(layout)[1]
+    content = layout.tree[f"{path}.log"]
+    changes: dict[str, bytes | None] = {f"{path}.index": None, f"{path}.timeindex": None}
+    changes[f"{path}.log"] = flipped(content, (second_batch_at(content) + 16, 1))
+    _, _, partition = opened(changed(layout, changes))
+    damaged = sound_batches(content, 0, 0)[1].base_offset
+    for offset in (damaged, damaged + 4):
+        for _ in range(2):
+            with pytest.raises(KafkaError) as caught:
+                fetch(partition, offset)
+            assert caught.value.code == CORRUPT_MESSAGE
+
+
+def test_offset_beyond_its_segment_is_not_compacted(pristine: dict[str, Layout]) -> None:
+    """A copy with it, and a kill before that was in place: the next start took it for all segments up to that offset,
+    and removed them."""
+    layout = pristine["stopped"]
+    path = segments(layout)[0]
+    content = layout.tree[f"{path}.log"]
+    last = len(content) - len(sound_batches(content, 0, 0)[-1].raw)
+    clock, files, partition = opened(changed(layout, {f"{path}.log": flipped(content, (last + 6, 0))}))
+    partition.reconfigure(COMPACTED)
+    before = read_tree(files, ROOT)
+    cleaning = Cleaning(fake_env(clock, files), partition)
+    clock.advance(0)
+    with pytest.raises(KafkaError) as caught:
+        cleaning.result.result()
+    assert caught.value.code == CORRUPT_MESSAGE
+    assert read_tree(files, ROOT) == before
 
 
 def test_damage_below_the_log_start_costs_nothing(pristine: dict[str, Layout]) -> None:

@@ -240,7 +240,9 @@ def test_names_are_synced_before_anything_depends_on_them(monkeypatch: pytest.Mo
     ]
 
 
-def watch(monkeypatch: pytest.MonkeyPatch, files: SimFiles | type[SimFile], name: str, note: Callable[..., None]) -> None:
+def watch(
+    monkeypatch: pytest.MonkeyPatch, files: SimFiles | type[SimFile], name: str, note: Callable[..., None]
+) -> None:
     real = getattr(files, name)
 
     def watched(*arguments: Any) -> Any:
