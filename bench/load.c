@@ -9,8 +9,9 @@
  * rtt      produce with one connection and one request at a time
  *
  * It first asks for ApiVersions, creates the topic and waits for its leaders. With --gate it prints "ready" after the
- * warm-up and goes on when it gets a line, so that the caller can read the server's CPU clock in between. The first
- * error that the broker reports ends it with status 1: a benchmark of errors is worth nothing.
+ * warm-up and goes on when it gets a line, so that the caller can read the server's CPU clock in between. SIGTERM ends
+ * the run early, with its report. The first error that the broker reports ends it with status 1: a benchmark of errors is
+ * worth nothing.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -18,6 +19,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
 #include <time.h>
@@ -55,6 +57,7 @@ static struct writer request;              /* one frame, as every slot of every 
 static size_t partition_at, offset_at;     /* where in the frame the partition and (fetch) the offset stand */
 static uint64_t issued, answered, bytes;   /* of this run */
 static uint64_t deadline_ns;
+static volatile sig_atomic_t terminated;
 static uint32_t *latencies_ns;
 static size_t latency_room;
 
@@ -400,7 +403,7 @@ static void issue(struct connection *c)
         uint8_t *frame = c->ring + slot * request.used;
         uint64_t now = now_ns();
 
-        if (deadline_ns && now > deadline_ns) {
+        if (terminated || (deadline_ns && now > deadline_ns)) {
             c->until = c->issued;
             return;
         }
@@ -522,6 +525,8 @@ static uint64_t run(int poll, uint64_t count, double duration)
     }
     while (answered < issued) {
         int ready = epoll_wait(poll, events, 64, PATIENCE_SECONDS * 1000);
+        if (ready < 0 && errno == EINTR)
+            continue;
         if (ready <= 0) {
             errno = 0;
             fail("load: no answer from the broker");
@@ -548,13 +553,19 @@ static double latency_us(double quantile)
     return answered ? latencies_ns[(size_t)(quantile * (double)(answered - 1))] / 1e3 : 0;
 }
 
+static void end_early(int signal_number)
+{
+    (void)signal_number;
+    terminated = 1;
+}
+
 static void report(uint64_t took_ns)
 {
     qsort(latencies_ns, answered, sizeof *latencies_ns, ascending);
     printf("{\"mode\": \"%s\", \"requests\": %llu, \"bytes\": %llu, \"seconds\": %.6f, \"p50_us\": %.1f, "
-           "\"p99_us\": %.1f}\n",
+           "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
            mode, (unsigned long long)answered, (unsigned long long)bytes, (double)took_ns / 1e9, latency_us(0.5),
-           latency_us(0.99));
+           latency_us(0.99), latency_us(0.999), latency_us(1));
     fflush(stdout);
 }
 
@@ -642,6 +653,7 @@ int main(int argc, char **argv)
         build_produce(&request);
     open_connections(poll);
     run(poll, warmup, 0);
+    signal(SIGTERM, end_early);
     if (gated) {
         puts("ready");
         fflush(stdout);

@@ -1,72 +1,110 @@
-"""Rounds of measurements to tables: for the terminal, for docs/benchmarks.md, and the raw numbers as JSON."""
+"""Rounds of measurements to tables: for the terminal, for docs/benchmarks.md, and the raw numbers as JSON.
+
+docs/benchmarks.md has a part for each tool that measures, under a heading of its own; a tool replaces only its part.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from bench.build import HERE
 from bench.servers import LOAD_CORE, SERVER_CORE
-from bench.shapes import METRICS, Metric
+from bench.shapes import Metric
 
-Rounds = dict[str, list[dict[str, float]]]  # server name -> one {metric key: value} per round
+Rounds = dict[str, list[dict[str, float]]]  # "pykbroker" or "floor" -> one {metric key: value} per measurement
 
-HEADINGS = ("shape", "unit", "pykbroker", "floor", "× floor", "target", "met")
+Measured = list[tuple["Table", Rounds]]
+
+DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
+LIBRARIES = ("crc32c", "zstandard")
 
 
-def rows(results: Rounds) -> list[tuple[str, ...]]:
-    """Return one row of HEADINGS per metric that was measured: medians with (least–most) of the rounds.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a table shows: its metrics, and what the column says that they are compared with; "" for nothing.
 
-    "× floor" is the median of the ratios within a round; above 1 pykbroker costs that many times as much.
+    Above 1 in the column "×", pykbroker costs that many times as much: the median of the ratios within a round. `title`
+    and `text` are the heading above it and the paragraphs below it, where a part of the document has several.
     """
-    table: list[tuple[str, ...]] = []
-    for metric in METRICS:
-        ours, theirs = (_values(results, server, metric) for server in ("pykbroker", "floor"))
-        if not ours and not theirs:
-            continue
-        table.append((metric.label, metric.unit, _spread(ours, metric), _spread(theirs, metric),
-                      _ratio(ours, theirs, metric), _target(metric), _met(ours, metric)))
-    return table
+
+    metrics: Sequence[Metric]
+    floor: str = ""
+    title: str = ""
+    text: str = ""
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        compared = (self.floor, f"× {self.floor}" if self.floor == "floor" else "×") if self.floor else ()
+        return ("shape", "unit", "pykbroker", *compared, "target", "met")
+
+    def rows(self, results: Rounds) -> list[tuple[str, ...]]:
+        """Return one row per metric that was measured: medians with (least–most) of the rounds."""
+        rows: list[tuple[str, ...]] = []
+        for metric in self.metrics:
+            ours, theirs = (_values(results, server, metric) for server in ("pykbroker", "floor"))
+            if not ours and not theirs:
+                continue
+            compared = (_spread(theirs, metric), _ratio(ours, theirs, metric)) if self.floor else ()
+            verdict = (_target(metric), _met(ours, metric))
+            rows.append((metric.label, metric.unit, _spread(ours, metric), *compared, *verdict))
+        return rows
+
+    def plain(self, results: Rounds) -> str:
+        """Return the table for a terminal."""
+        lines = [self.headings, *self.rows(results)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.headings))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
+
+    def markdown(self, results: Rounds) -> str:
+        """Return the table for a document, with its title and text."""
+        lines = [self.headings, ("---",) * len(self.headings), *self.rows(results)]
+        table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
+        return "\n\n".join(filter(None, [f"### {self.title}" if self.title else "", table, self.text]))
 
 
-def text_table(results: Rounds) -> str:
-    """Return the table for a terminal."""
-    lines = [HEADINGS, *rows(results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+def publish(title: str, body: str) -> None:
+    """Put `body` into docs/benchmarks.md, in the place of what this tool wrote there before."""
+    DOCUMENT.write_text(with_part(DOCUMENT.read_text(), title, body))
 
 
-def markdown(results: Rounds, rounds: int) -> str:
-    """Return docs/benchmarks.md: the table, when and where it was measured, and how to read it."""
-    table = "\n".join("| " + " | ".join(row) + " |" for row in [HEADINGS, ("---",) * len(HEADINGS), *rows(results)])
-    return f"""# Benchmarks
-
-Written by `make bench`; what is measured and how is in `bench/README.md`.
-
-{table}
-
-Medians with the least and the most in brackets: {rounds} rounds per load. Every round is a fresh process, and
-rounds of the two servers alternate. CPU time is the server process's own, all threads, kernel included. "× floor"
-compares, round by round, with a minimal C server that does the same job: what is left of it is mostly the kernel.
-MB is 2^20 bytes.
-
-- Date: {datetime.now(UTC).date().isoformat()}
-- Machine: {cpu_model()}, {_cores()}, Linux {platform.release().split("-")[0]}
-- Python: {platform.python_implementation()} {platform.python_version()}
-"""
+def with_part(document: str, title: str, body: str) -> str:
+    """Return a document whose part under the heading `## title`, up to the next such heading, is `body`."""
+    parts = re.split(r"^(?=## )", document, flags=re.MULTILINE)
+    part = f"## {title}\n\n{body}"
+    at = [index for index, each in enumerate(parts) if each.startswith(f"## {title}\n")] or [len(parts)]
+    parts[at[0] : at[0] + 1] = [part]
+    return "\n".join(each.strip("\n") + "\n" for each in parts)
 
 
-def raw(results: Rounds) -> str:
-    """Return every round's numbers, with the machine, as JSON."""
-    return json.dumps({
+def circumstances() -> str:
+    """Return when and where something was measured, as a list for a document."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return "\n".join([
+        f"- Date: {datetime.now(UTC).date().isoformat()}",
+        f"- Machine: {cpu_model()}, {_cores()}, Linux {platform.release().split('-')[0]}",
+        f"- Python: {platform.python_implementation()} {platform.python_version()}, {libraries}",
+    ])
+
+
+def keep_raw(tool: str, results: Rounds) -> None:
+    """Leave every round's numbers, with the machine, in bench/results-<tool>-<time>.json (not in git)."""
+    content = json.dumps({
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(), "cores": _cores(), "python": platform.python_version(), "rounds": results,
     }, indent=1)
+    (HERE / f"results-{tool}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(content)
 
 
 def cpu_model() -> str:

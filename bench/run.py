@@ -2,7 +2,7 @@
 
     python bench/run.py [--quick] [--shape small] [--only floor] [--rounds 7]
 
-A full run also writes docs/benchmarks.md. Every run writes its rounds to bench/results-<time>.json (not in git).
+A full run also writes its part of docs/benchmarks.md, and every run bench/results-requests-<time>.json (not in git).
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import report, shapes
-from bench.build import HERE, compiled
+from bench.build import compiled
 from bench.servers import LOAD_CORE, Running, Server, floor, pykbroker
+
+TABLE = report.Table(shapes.METRICS, floor="floor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,11 +39,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "idle" in options.shape:
         _measure_idle(servers, 1 if options.quick else 3, results)
 
-    print(report.text_table(results))
-    (HERE / f"results-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(report.raw(results))
+    print(TABLE.plain(results))
+    report.keep_raw("requests", results)
     if options.publish:
-        (HERE.parent / "docs" / "benchmarks.md").write_text(report.markdown(results, options.rounds))
+        report.publish("Requests", _document(results, options.rounds))
     return 0
+
+
+def _document(results: report.Rounds, rounds: int) -> str:
+    return f"""Written by `make bench`.
+
+{TABLE.markdown(results)}
+
+Medians with the least and the most in brackets: {rounds} rounds per load. Every round is a fresh process, and
+rounds of the two servers alternate. CPU time is the server process's own, all threads, kernel included. "× floor"
+compares, round by round, with a minimal C server that does the same job: what is left of it is mostly the kernel.
+MB is 2^20 bytes.
+
+{report.circumstances()}
+"""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,20 +1,21 @@
 """Server processes under measurement: started on a core of their own, asked for their CPU time, stopped by their pid.
 
-`Server` says how to start one kind; `Running` is one fresh process with an empty data directory. The load runs on
-another core where there is one, so that the two do not share a cache or a time slice.
+`Server` says how to start one kind; `Running` is one fresh process, with an empty data directory or on one that is
+there. The load runs on another core where there is one, so that the two do not share a cache or a time slice.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,29 +50,35 @@ def floor() -> Server:
     return Server("floor", lambda port, data: [str(program), str(port), str(data), TOPIC, str(PARTITIONS)])
 
 
-def pykbroker() -> Server:
-    """Return pykbroker, run by this interpreter from this checkout, with default settings."""
-    return Server("pykbroker", lambda port, data: [
-        sys.executable, "-m", "pykbroker", "serve",
-        "--override", f"listeners=PLAINTEXT://127.0.0.1:{port}",
-        "--override", f"log.dirs={data}",
-    ])
+def pykbroker(settings: Mapping[str, str] | None = None) -> Server:
+    """Return pykbroker, run by this interpreter from this checkout, with default settings but for `settings`."""
+
+    def command(port: int, data: Path) -> list[str]:
+        overrides = {"listeners": f"PLAINTEXT://127.0.0.1:{port}", "log.dirs": str(data), **(settings or {})}
+        options = [part for name, value in overrides.items() for part in ("--override", f"{name}={value}")]
+        return [sys.executable, "-m", "pykbroker", "serve", *options]
+
+    return Server("pykbroker", command)
 
 
 class Running:
     """One fresh server process; a context manager that leaves neither the process nor its files behind.
 
-    `startup_ms` is the time from just before the process was made to its first ApiVersions reply.
+    `data` is a directory to run on, which stays; without it an empty one is made. `startup_ms` is the time from just
+    before the process was made to its first ApiVersions reply, which may take `patience_s`.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, data: Path | None = None, patience_s: float = PATIENCE_S) -> None:
         BUILD.mkdir(exist_ok=True)
         self.server = server
+        self._patience_s = patience_s
         self.port = _free_port()
         # Beside the programs, so that it is on a disk and not on a /tmp that lives in memory.
         self._directory = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=BUILD))
-        data = self._directory / "data"
-        data.mkdir()
+        if data is None:
+            data = self._directory / "data"
+            data.mkdir()
+        self.data = data
         self._log = self._directory / "output"
         # Users have compiled modules; so has the process that is measured.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -82,7 +89,7 @@ class Running:
                 stdout=output, stderr=output, preexec_fn=on_core(SERVER_CORE),
             )
         try:
-            self._first_reply(begun + PATIENCE_S)
+            self._first_reply(begun + patience_s)
         except BaseException:
             self.stop()
             raise
@@ -93,15 +100,32 @@ class Running:
         # clock_getcpuclockid(3): the id of another process's CPU-time clock is its pid, inverted, and the clock's kind.
         return time.clock_gettime_ns((~self._process.pid << 3) | 2)
 
-    def resident_mb(self) -> float:
-        """Return the process's resident memory, in units of 2**20 bytes."""
+    def kept_waiting_ns(self) -> int:
+        """Return for how long its main thread wanted to run, and other threads or processes had its core."""
+        return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[1])
+
+    def resident_mb(self, *, most: bool = False) -> float:
+        """Return the process's resident memory, in units of 2**20 bytes: now, or the most that it ever was."""
+        field = "VmHWM:" if most else "VmRSS:"
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(field):
                 return int(line.split()[1]) / 1024
         raise self._failure("it has no memory any more")
 
+    def open_files(self) -> int:
+        """Return how many file descriptors the process has."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def stop_cleanly(self) -> float:
+        """Ask the process to end, and return the milliseconds that this took."""
+        begun = time.perf_counter()
+        self._process.send_signal(signal.SIGTERM)
+        if self._process.wait(self._patience_s) != 0:
+            raise self._failure(f"it ended with status {self._process.returncode}")
+        return (time.perf_counter() - begun) * 1e3
+
     def stop(self) -> None:
-        """Kill the process and remove its files (nothing of them is needed, so nothing is flushed)."""
+        """Kill the process, if it runs, and remove its files (nothing of them is needed, so nothing is flushed)."""
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -118,7 +142,7 @@ class Running:
             if self._process.poll() is not None:
                 raise self._failure(f"it ended with status {self._process.returncode}")
             if time.perf_counter() > deadline:
-                raise self._failure(f"no ApiVersions reply within {PATIENCE_S:.0f} s")
+                raise self._failure(f"no ApiVersions reply within {self._patience_s:.0f} s")
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
                     connection.sendall(struct.pack(">i", len(_API_VERSIONS)) + _API_VERSIONS)

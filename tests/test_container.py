@@ -49,7 +49,9 @@ class Container(Broker):
             self.command(), env=self.environment(), capture_output=True, text=True, check=False, timeout=30
         )
         assert (done.returncode, done.stdout) == (2, "")
-        (line,) = [line for line in done.stderr.splitlines() if "has no effect" not in line]
+        lines = [line for line in done.stderr.splitlines() if "has no effect" not in line]
+        assert len(lines) == 1, lines
+        line = lines[0]
         return line
 
 
