@@ -51,8 +51,7 @@ class Container(Broker):
         assert (done.returncode, done.stdout) == (2, "")
         lines = [line for line in done.stderr.splitlines() if "has no effect" not in line]
         assert len(lines) == 1, lines
-        line = lines[0]
-        return line
+        return lines[0]
 
 
 @pytest.fixture

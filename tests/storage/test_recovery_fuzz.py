@@ -31,7 +31,7 @@ from tests.storage.builders import TOPIC_ID, fetch
 from tests.storage.compacting import Cleaning
 from tests.storage.plain_log import sound_batches
 
-COUNT = int(os.environ.get("PYKBROKER_FUZZ_RECOVERY_COUNT", "300"))
+COUNT = int(os.environ.get("PYKBROKER_FUZZ_RECOVERY_COUNT", "200"))
 
 
 @pytest.fixture(scope="module")
