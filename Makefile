@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 EXAMPLES := build/examples
 
-.PHONY: run test lint bench bench-storage fuzz fuzz-recovery crash simulate examples clean
+.PHONY: run test lint bench bench-storage bench-embedded fuzz fuzz-recovery crash simulate examples clean
 
 run: $(VENV)/.installed
 	$(BIN)/pykbroker serve --override log.dirs=./data
@@ -26,6 +26,9 @@ bench-storage: $(VENV)/.installed-test
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python fuzz/fuzz_frames.py --count 1000000
+
+bench-embedded: $(VENV)/.installed-test
+	$(BIN)/python bench/embedded.py
 
 fuzz-recovery: $(VENV)/.installed-test
 	$(BIN)/python fuzz/fuzz_recovery.py --count 100000
