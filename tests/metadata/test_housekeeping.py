@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from pykbroker.wire.messages.incremental_alter_configs import (
@@ -113,12 +114,13 @@ def test_idle_partitions_keep_no_file_open(tmp_path: Path) -> None:
     running = Running(tmp_path)
     running.create("t", partitions=20)
     running.clock.advance(30_000)
+    gc.collect()  # what earlier tests left behind must not be closed in between
     before = len(list(Path("/proc/self/fd").iterdir()))
     for index in range(20):
         running.produce(a_batch(), index=index)
     assert len(list(Path("/proc/self/fd").iterdir())) >= before + 20
     running.clock.advance(2 * CHECK_MS)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     assert running.produce(a_batch(), index=3).base_offset == 1
     running.stop()
 
