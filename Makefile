@@ -11,8 +11,9 @@ EXAMPLES := build/examples
 run: $(VENV)/.installed
 	$(BIN)/pykbroker serve --override log.dirs=./data
 
+# One process per core: most of the time goes to brokers and clients that wait for each other.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
