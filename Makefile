@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 EXAMPLES := build/examples
 
-.PHONY: run test lint bench bench-storage bench-embedded fuzz fuzz-recovery crash simulate examples clean
+.PHONY: run test lint bench bench-storage bench-embedded fuzz fuzz-recovery crash simulate examples compat compat-core clean
 
 run: $(VENV)/.installed
 	$(BIN)/pykbroker serve --override log.dirs=./data
@@ -49,6 +49,15 @@ simulate: $(VENV)/.installed-test
 
 examples: $(EXAMPLES)/.installed
 	$(EXAMPLES)/bin/python -m pytest tests/test_examples.py
+
+# Every client, tool, suite and request that this machine's toolchains allow; writes docs/compatibility.md.
+# `make compat PARTS="clients tools"` runs a part of it.
+compat: $(VENV)/.installed-test
+	$(BIN)/python -m tests.compat.everything $(PARTS)
+
+# What CI runs of it: a few clients and scenarios. A cell that is green on the page must stay green.
+compat-core: $(VENV)/.installed-test
+	$(BIN)/python -m tests.compat.matrix --core --regressions --jobs 4
 
 clean:
 	rm -rf $(VENV) $(EXAMPLES) bench/build *.egg-info

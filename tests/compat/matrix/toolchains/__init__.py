@@ -1,0 +1,1 @@
+"""One module per language: which of its clients the matrix has, and how they are installed."""
