@@ -79,9 +79,8 @@ def test_a_driver_that_hangs_is_killed_when_the_time_is_up(driver: Driver) -> No
 
 def test_records_survive_the_way_to_a_driver_and_back() -> None:
     """Null and empty are different."""
-    sent = [
-        Record(None, b"k"), Record(b"", b""), Record(b"\xff", None, (("h", None), ("h", b""))), Record(b"v", None, (), 5),
-    ]  # fmt: skip
+    headers = (("h", None), ("h", b""))
+    sent = [Record(None, b"k"), Record(b"", b""), Record(b"\xff", None, headers), Record(b"v", None, (), 5)]
     assert decoded([{"event": "record", **each} for each in encoded(sent)]) == sent
 
 

@@ -13,6 +13,9 @@ PRODUCE = 0
 LOSE_EVERY = 7
 """The n-th produce reply of the proxy's life is lost, and every n-th after it."""
 
+LOSE_AT_MOST = 5
+"""Then it loses no more: clients wait longer and longer before they connect again."""
+
 
 class LossyProxy:
     """Listens on a port of loopback and passes frames on, until it is closed. `lost` counts the replies it lost."""
@@ -68,7 +71,7 @@ class LossyProxy:
     def _is_lost(self) -> bool:
         with self._lock:
             self._replies += 1
-            is_lost = self._replies % LOSE_EVERY == 0
+            is_lost = self._replies % LOSE_EVERY == 0 and self.lost < LOSE_AT_MOST
             self.lost += is_lost
             return is_lost
 

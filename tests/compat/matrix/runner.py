@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class Worker(threading.Thread):
         self,
         tasks: "queue.Queue[tuple[Installed, Scenario]]",
         report: Callable[[Cell], None],
-        new_broker: Callable[[Path, dict[str, str]], Broker],
+        new_broker: type[Broker],
         build: Path,
         *,
         even_unbuilt: bool,
@@ -65,6 +66,7 @@ class Worker(threading.Thread):
         self._tasks = tasks
         self._report = report
         self._new_broker = new_broker
+        self._kind = new_broker.__name__
         self._build = build
         self._even_unbuilt = even_unbuilt
         self._directory = Path(tempfile.mkdtemp(prefix="pykbroker-compat-"))
@@ -89,7 +91,7 @@ class Worker(threading.Thread):
             return Cell(row, column, cells.UNSUPPORTED, f"has no {missing.replace('|', ' or ')}")
         if scenario.waits_for and not self._even_unbuilt:
             return Cell(row, column, cells.NOT_YET, scenario.waits_for)
-        log = Path("logs") / f"{_file_name(installed.client)}--{scenario.name}.log"
+        log = Path("logs") / self._kind / f"{_file_name(installed.client)}--{scenario.name}.log"
         (self._build / log).unlink(missing_ok=True)
         start = time.monotonic()
         status, reason = self._outcome(installed, scenario, self._build / log)
@@ -135,8 +137,10 @@ def _tried(scenario: Scenario, world: World) -> tuple[str, str]:
         return cells.TIMEOUT, str(error)
     except Unsupported as error:
         return cells.UNSUPPORTED, f"has no {error}"
-    except (AssertionError, Refused, Broken) as error:
-        return cells.FAIL, f"{type(error).__name__.replace('AssertionError', 'seen')}: {str(error)[:400]}"
+    except AssertionError as error:
+        return cells.FAIL, str(error)[:400] or f"not so: {traceback.extract_tb(error.__traceback__)[-1].line}"
+    except (Refused, Broken) as error:
+        return cells.FAIL, str(error)[:400]
     except Exception as error:  # a scenario's own bug makes one cell red, not the run stop
         return cells.FAIL, f"{type(error).__name__}: {str(error)[:400]}"
     return cells.PASS, ""
@@ -145,7 +149,7 @@ def _tried(scenario: Scenario, world: World) -> tuple[str, str]:
 def run(
     clients: Iterable[Installed],
     scenarios: Sequence[Scenario],
-    new_broker: Callable[[Path, dict[str, str]], Broker],
+    new_broker: type[Broker],
     build: Path,
     *,
     jobs: int,

@@ -24,6 +24,7 @@ from pykbroker.wire.messages.delete_records import (
 from pykbroker.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from pykbroker.wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
 from pykbroker.wire.messages.fetch import FetchPartition, FetchRequest, FetchTopic
+from pykbroker.wire.messages.list_groups import ListGroupsRequest
 from pykbroker.wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestTopic, OffsetFetchResponse
 from pykbroker.wire.records import Record, batches_in, records_of
 from tests.compat.polling import eventually
@@ -117,6 +118,12 @@ class Witness:
             assert not found.error_code, f"DescribeConfigs {topic}: {found.error_code}"
             value: str | None = found.configs[0].value
             return value
+
+    def group_type(self, group: str) -> str:
+        """Return the protocol that a group speaks: `classic`, `consumer`, `share`; empty for no group."""
+        with Cluster(self._bootstrap) as cluster:
+            listed = cluster.coordinator(group).send(ListGroupsRequest()).groups
+            return next((each.group_type for each in listed if each.group_id == group), "")
 
     def committed(self, group: str, topic: str, partition: int = 0) -> tuple[int, str]:
         """Return the offset that a group has committed, -1 for none, and its metadata."""

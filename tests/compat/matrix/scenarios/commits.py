@@ -17,7 +17,7 @@ def commit_manual(world: World) -> None:
     world.produce(topic, numbered(5, "again"))
     group.until_read(15)
     group.kill(first)
-    assert world.witness.committed(world.name, topic) == (10, "")
+    assert world.witness.committed(world.name, topic)[0] == 10  # some libraries have metadata of their own
     second = group.join()
     group.until(lambda: len(second.got) >= 5, "five records again")
     assert [record.offset for record in second.got] == list(range(10, 15))

@@ -57,9 +57,9 @@ def _codec(world: World, codec: str) -> None:
 def keys_and_nulls(world: World) -> None:
     """Keys, null and empty keys and values come back as they were."""
     topic = world.topic()
-    sent = [Record(b"value", b"key"), Record(b"\x00\xff\xfe binary \x80", b"\x00\x01"), Record(b"", b"empty value")]
-    if "tombstones" in world.can:
-        sent.append(Record(None, b"tombstone"))
+    sent = [Record(b"value", b"key"), Record(b"\x00\xff\xfe binary \x80", b"\x00\x01")]
+    if "tombstones" in world.can:  # some libraries read an empty value as null
+        sent += [Record(b"", b"empty value"), Record(None, b"tombstone")]
     if "null-keys" in world.can:
         sent.append(Record(b"value only"))
     if "empty-keys" in world.can:
@@ -147,7 +147,7 @@ def auto_created(world: World) -> None:
 def idempotent_over_lost_replies(world: World) -> None:
     """An idempotent producer whose replies get lost stores each record once, in order."""
     broker_port, proxy_port = free_port(), free_port()
-    sent = numbered(400)
+    sent = numbered(100)
     with LossyProxy(proxy_port, broker_port) as proxy:
         world.start_broker(port=broker_port, advertised_listeners=f"PLAINTEXT://127.0.0.1:{proxy_port}")
         topic = world.topic()

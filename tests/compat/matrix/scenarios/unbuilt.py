@@ -35,6 +35,8 @@ def consumer_protocol(world: World) -> None:
     group = Group(world, [topic], protocol="consumer")
     first = group.join()
     group.until_shared(4)
+    found = world.witness.group_type(world.name).lower()  # some libraries speak the classic one without a word
+    assert found == "consumer", f"a group of type {found!r}"
     group.join()
     group.until_shared(2, 2)
     group.until_read(20)

@@ -1,0 +1,3 @@
+module pykbroker/driving
+
+go 1.26
