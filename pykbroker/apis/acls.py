@@ -20,7 +20,7 @@ _UNKNOWN: Final = 0
 def describe_acls(ctx: Context, request: DescribeAclsRequest) -> DescribeAclsResponse:
     """Refuse with SECURITY_DISABLED (SEC-13)."""
     _check(request.resource_type_filter, request.pattern_type_filter, request.operation, request.permission_type)
-    raise _disabled()
+    raise _disabled("No Authorizer is configured on the broker")
 
 
 def create_acls(ctx: Context, request: CreateAclsRequest) -> CreateAclsResponse:
@@ -43,5 +43,5 @@ def _check(*numbers: int) -> None:
         raise Malformed("an ACL request has UNKNOWN elements")
 
 
-def _disabled() -> KafkaError:
-    return KafkaError(errors.SECURITY_DISABLED, "No Authorizer is configured.")
+def _disabled(words: str = "No Authorizer is configured.") -> KafkaError:
+    return KafkaError(errors.SECURITY_DISABLED, words)
