@@ -21,6 +21,7 @@ PARTS = {
     "clients": "tests.compat.matrix",
     "suites-java": "tests.compat.suites.java",
     "suites-kgo": "tests.compat.suites.kgo",
+    "suites-kafka-go": "tests.compat.suites.kafka_go",
     "suites-node-rdkafka": "tests.compat.suites.node_rdkafka",
     "suites-rust": "tests.compat.suites.rust",
 }

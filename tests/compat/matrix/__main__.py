@@ -14,6 +14,7 @@ from tests.compat.matrix.clients import all_clients
 from tests.compat.matrix.runner import Installed, install, run
 from tests.compat.matrix.scenarios import SCENARIOS
 from tests.compat.process import Broker, KafkaBroker
+from tests.kafka_jars import reason_to_skip
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--regressions", action="store_true", help="fail only for cells that are green on the page")
     parser.add_argument("--list", action="store_true", help="print clients and scenarios, run nothing")
     options = parser.parse_args(arguments)
+    if options.broker == "kafka" and (why := reason_to_skip()):
+        print(f"--broker kafka {why}", file=sys.stderr)
+        return 2
     clients = [each for each in all_clients() if _chosen(each.id, options.clients) and (each.core or not options.core)]
     scenarios = [
         each for each in SCENARIOS if _chosen(each.name, options.scenarios) and (each.core or not options.core)

@@ -2,8 +2,8 @@
 
     python -m tests.compat.matrix.page
 
-What is red and red with Apache Kafka too (`clients-on-kafka.json`) is the client's own affair, and shown as such. Logs of
-red cells are copied beside the page, so that its links work.
+What is red and red with Apache Kafka too (`clients-on-kafka.json`) is the client's own affair, and shown as such. Logs
+of red cells are copied beside the page, so that its links work.
 """
 
 import json
@@ -92,9 +92,9 @@ def _head(parts: dict[str, list[Cell]]) -> list[str]:
         rows.append([name, *(str(count.get(status, "")) for status in SIGNS)])
     return [
         "# Compatibility", "",
-        f"Written by `make compat` on {_today()}: pykbroker {__version__} on CPython {platform.python_version()}, beside Apache Kafka {KAFKA}.",
-        "How it works, and how to run a part of it, is in `tests/compat/matrix/__init__.py`; the same cells as data are in "
-        "[compatibility.json](compatibility.json).", "", LEGEND,
+        f"Written by `make compat` on {_today()}: pykbroker {__version__} on CPython {platform.python_version()}, "
+        f"beside Apache Kafka {KAFKA}. How it works, and how to run a part of it, is in "
+        "`tests/compat/matrix/__init__.py`; the cells as data are in [compatibility.json](compatibility.json).", "", LEGEND,
         *_table(["", *SIGNS.values()], rows), "",
     ]  # fmt: skip
 
@@ -130,7 +130,8 @@ def _tools(part: Sequence[Cell]) -> list[str]:
         return []
     return [
         "## Command-line tools", "",
-        f"Each flow runs against pykbroker and against Apache Kafka {KAFKA}; what the tool prints must be the same, but for ids, times and ports.",
+        f"Each flow runs against pykbroker and against Apache Kafka {KAFKA}; what the tool prints must be the same, "
+        "but for ids, times and ports.",
         "", *_by_row(part, "tool"),
     ]  # fmt: skip
 

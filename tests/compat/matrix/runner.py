@@ -6,6 +6,7 @@ replaced, and the cell during which it ended is red.
 
 import queue
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -71,6 +72,7 @@ class Worker(threading.Thread):
         self._even_unbuilt = even_unbuilt
         self._directory = Path(tempfile.mkdtemp(prefix="pykbroker-compat-"))
         self._broker: Broker | None = None
+        self._brokers: list[Broker] = []  # all that were started
         self._count = 0
 
     def run(self) -> None:
@@ -81,8 +83,9 @@ class Worker(threading.Thread):
         except queue.Empty:
             pass
         finally:
-            if self._broker is not None and self._broker.process is not None:
-                self._broker.stop()
+            for broker in self._brokers:
+                if broker.process is not None:
+                    broker.stop()
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _cell(self, installed: Installed, scenario: Scenario) -> Cell:
@@ -98,7 +101,10 @@ class Worker(threading.Thread):
         return Cell(row, column, status, reason, str(log), round(time.monotonic() - start, 1))
 
     def _outcome(self, installed: Installed, scenario: Scenario, log: Path) -> tuple[str, str]:
-        broker = self._ready()
+        try:
+            broker = self._ready()
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            return cells.FAIL, f"the broker did not start: {str(error)[:300]}"
         said = len(broker.log())
         self._count += 1
         world = World(
@@ -125,7 +131,9 @@ class Worker(threading.Thread):
 
     def _ready(self) -> Broker:
         if self._broker is None:
-            self._broker = self._new_broker(self._directory / f"shared{self._count}", {}).start()
+            broker = self._new_broker(self._directory / f"shared{self._count}", {})
+            self._brokers.append(broker)
+            self._broker = broker.start()
         return self._broker
 
 

@@ -90,9 +90,8 @@ def _login(world: World, mechanism: str, **overrides: str) -> None:
 def tls(world: World) -> None:
     """A client speaks TLS and verifies the broker's certificate."""
     authority, key, certificate = certificates(world.directory)
-    address = _with_second_listener(
-        world, "SSL", ssl_keystore_type="PEM", ssl_keystore_key=_line(key), ssl_keystore_certificate_chain=_line(certificate),
-    )  # fmt: skip
+    keystore = {"ssl_keystore_key": _line(key), "ssl_keystore_certificate_chain": _line(certificate)}
+    address = _with_second_listener(world, "SSL", ssl_keystore_type="PEM", **keystore)
     topic, witness = world.topic(), world.witness
     world.use(address)
     world.driver.security = {"protocol": "SSL", "ca": str(authority)}
@@ -102,7 +101,7 @@ def tls(world: World) -> None:
 
 
 def _with_second_listener(world: World, protocol: str, **overrides: str) -> str:
-    """Start a broker that also listens with another security protocol, as listener SECURED; return its address there."""
+    """Start a broker that also has a listener SECURED, with another security protocol; return its address there."""
     plain, secured = free_port(), free_port()
     addresses = f"PLAINTEXT://127.0.0.1:{plain},SECURED://127.0.0.1:{secured}"
     world.start_broker(

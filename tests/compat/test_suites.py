@@ -1,0 +1,27 @@
+"""What a suite's red cell is worth, given what Apache Kafka got in the same test."""
+
+import pytest
+
+from tests.compat.matrix import cells
+from tests.compat.matrix.cells import Cell
+from tests.compat.suites.running import excused
+
+RED = Cell("suite", "test", cells.FAIL, "it broke")
+
+
+def test_a_failure_that_kafka_shares_says_nothing_about_pykbroker() -> None:
+    cell = excused(RED, Cell("suite", "test", cells.TIMEOUT, "it hung", "kafka.log"))
+
+    assert (cell.status, cell.log) == (cells.UNSUPPORTED, "kafka.log")
+    assert "it hung" in cell.reason
+
+
+@pytest.mark.parametrize("referee", [None, Cell("suite", "test", cells.PASS)])
+def test_a_failure_that_kafka_does_not_share_stays_red(referee: Cell | None) -> None:
+    assert excused(RED, referee) == RED
+
+
+def test_a_pass_stays_one_whatever_kafka_got() -> None:
+    passed = Cell("suite", "test", cells.PASS)
+
+    assert excused(passed, RED) == passed
