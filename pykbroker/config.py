@@ -35,6 +35,7 @@ DEVIATIONS: Final[dict[str, tuple[str, str]]] = {
     "node.id": ("1", "required by Kafka; a single broker needs no number"),
     "offsets.topic.replication.factor": ("1", "one broker cannot hold three replicas"),
     "process.roles": ("broker,controller", "required by Kafka; this broker is always both"),
+    "queued.max.request.bytes": ("268435456", "a JVM has a limited heap, which bounds Kafka; this process has none"),
     "share.coordinator.state.topic.min.isr": ("1", "one broker cannot hold two in-sync replicas"),
     "share.coordinator.state.topic.replication.factor": ("1", "one broker cannot hold three replicas"),
     "socket.receive.buffer.bytes": ("-1", "the system sizes it better than a fixed 100 KB"),

@@ -141,6 +141,8 @@ SETTINGS: Final[tuple[Row, ...]] = (
     ("pykbroker.advertise", "list", "", "", "",
      "Rules for what clients are told by who they are or where they came in, such as outside=localhost:19092."),
     ("pykbroker.cluster.id", "string", None, "+", "", "Cluster id of a new data directory; an old one must have it."),
+    ("pykbroker.max.decompressed.bytes", "long", "134217728", "1..", "",
+     "Most that the records of one batch may be when decompressed, where the broker has to read them."),
     ("pykbroker.metrics.host", "string", "127.0.0.1", "", "", "Address of the metrics' port; empty for all addresses."),
     ("pykbroker.metrics.port", "int", None, "0..65535", "",
      "Port of /metrics and /healthz over HTTP, 0 for a free one; none when unset."),

@@ -106,7 +106,7 @@ ROWS: Final = {row[0]: row for row in SETTINGS}
 _REMOTE: Final = "remote.storage.enable"
 _SEGMENT_FOR_TESTS: Final = "internal.segment.bytes"
 
-# What storage's LogConfig takes, besides `validate_records`.
+# What storage's LogConfig takes, besides what is ours.
 _FOR_LOGS: Final = (
     "cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type", "compression.zstd.level",
     "delete.retention.ms", "file.delete.delay.ms", "flush.messages", "flush.ms", "index.interval.bytes",
@@ -166,4 +166,5 @@ def log_config_values(overrides: Mapping[str, str], config: Config) -> dict[str,
     if _SEGMENT_FOR_TESTS in overrides:  # may be smaller than segment.bytes may be
         values["segment_bytes"] = topic_value(_SEGMENT_FOR_TESTS, overrides, config)
     values["validate_records"] = config.boolean("pykbroker.validate.records")
+    values["max_decompressed_bytes"] = config.integer("pykbroker.max.decompressed.bytes")
     return values

@@ -20,7 +20,7 @@ from pykbroker.later import Later
 from pykbroker.metadata.names import INTERNAL_TOPICS
 from pykbroker.storage.answers import Appended
 from pykbroker.storage.partition import Partition
-from pykbroker.storage.validate import RecordError
+from pykbroker.storage.validate import RecordError, RequestError
 from pykbroker.wire.messages.produce import (
     BatchIndexAndErrorMessage,
     PartitionProduceResponse,
@@ -76,7 +76,7 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | Later[Pr
                     partition = partitions.get(topic.name, item.index)
                 view = item.records
                 if view is None or not view.nbytes:
-                    raise KafkaError(errors.INVALID_RECORD, "no batch for this partition")  # PROD-05
+                    raise RequestError(errors.INVALID_RECORD, "no batch for this partition")  # PROD-05
                 if version < _ZSTD_SINCE:
                     refuse_zstd(view)
                 if not legal_acks:
@@ -107,7 +107,12 @@ def produce(ctx: Context, request: ProduceRequest) -> ProduceResponse | Later[Pr
     response.responses = topics
     response.throttle_time_ms = 0
     response.node_endpoints = []
-    return _when_flushed(response, held) if held else response
+    if not held:
+        return response
+    for topic in request.topic_data:
+        for item in topic.partition_data:
+            item.records = None  # stored, and the request must not keep its whole frame in memory until it is answered
+    return _when_flushed(response, held)
 
 
 def _when_flushed(response: ProduceResponse, held: list[_Held]) -> Later[ProduceResponse]:
@@ -132,7 +137,7 @@ def _when_flushed(response: ProduceResponse, held: list[_Held]) -> Later[Produce
 def refuse_zstd(view: memoryview) -> None:
     """Raise the KafkaError that a zstd batch gets from versions whose clients may not have zstd (PROD-08)."""
     if view.nbytes > _ATTRIBUTES_LOW_BYTE and view[_ATTRIBUTES_LOW_BYTE] & 7 == _ZSTD:
-        raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7")
+        raise RequestError(errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7")
 
 
 def _acceptance(index: int, appended: Appended) -> PartitionProduceResponse:
@@ -152,9 +157,9 @@ def _acceptance(index: int, appended: Appended) -> PartitionProduceResponse:
 def _refusal(index: int, error: KafkaError, partition: Partition | None) -> PartitionProduceResponse:
     """Return the answer of a partition that failed (PROD-30, PROD-31, PROD-60)."""
     answer = PartitionProduceResponse(
-        index=index, error_code=error.code, base_offset=-1, error_message=error.message or errors.name_of(error.code)
+        index=index, error_code=error.code, base_offset=-1, error_message=error.message
     )
-    if partition is not None and error.code not in _WITHOUT_LOG_START:
+    if partition is not None and error.code not in _WITHOUT_LOG_START and not isinstance(error, RequestError):
         answer.log_start_offset = partition.log_start_offset
     if isinstance(error, RecordError):
         answer.record_errors = [

@@ -3,35 +3,32 @@
 Reading. asyncio fills one scratch buffer that all connections share (nothing is kept in it between reads). Whole
 frames found there are copied out, so that views into them stay valid as long as someone holds them. A frame
 that is not complete gets a buffer of its own, which the kernel then fills to exactly the frame's end; it starts small
-and doubles as bytes arrive, so a promise of 100 MB allocates nothing until they come.
+and doubles as bytes arrive, so a promise of 100 MB allocates nothing until they come. All such frames together are
+limited by `RequestMemory`: if there is no room the socket is not read until there is.
 
 Order. One request at a time: while its answer is pending, nothing after it is started (FRM-08, FRM-09); frames that
 came along wait in `_backlog`, and the socket is not read further until they are served.
 
-Writing. Answers of one read are joined into one write. Small file slices are read and joined too; large ones go by
-`sendfile` straight from file to socket, at most 1 MB a turn. When the socket is full, one chunk is handed to asyncio,
-which tells us when it is gone (`resume_writing`); meanwhile no further request is started, so a client that does not
-read holds one answer in memory, not all of them.
+Writing. Answers of one read are joined into one write; what is not sent at once is queued in `Sending`. When the socket
+is full, no further request is started until it takes more (`resume_writing`), so a client that does not read holds one
+answer, not all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from struct import Struct
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pykbroker.apis.context import Session
 from pykbroker.errors import Disconnect
 from pykbroker.later import Later
-from pykbroker.wire.frame import Answer, Reply
+from pykbroker.server.memory import SMALL_BYTES, RequestMemory
+from pykbroker.server.sending import UNSENT_BYTES, Sending
+from pykbroker.wire.frame import Answer
 
-SCRATCH_BYTES: Final = 128 * 1024
-SENDFILE_BYTES: Final = 64 * 1024
-"""Slices of at least this size go by sendfile; smaller ones are read (one system call less)."""
-TURN_BYTES: Final = 1024 * 1024
 _FIRST_GROWTH: Final = 64 * 1024
 
 _unpack_size = Struct(">i").unpack_from
@@ -39,30 +36,21 @@ _unpack_size = Struct(">i").unpack_from
 Handle = Callable[[Session, bytearray], Answer | Later[Answer | None] | None]
 
 
-class Scratch:
-    """The buffer that reads go to; shared by all connections of a loop."""
-
-    __slots__ = ("buffer", "view")
-
-    def __init__(self) -> None:
-        self.buffer = bytearray(SCRATCH_BYTES)
-        self.view = memoryview(self.buffer)
-
-
 class Connection(asyncio.BufferedProtocol):
-    """The protocol object of one socket. Owns its read state and its write queue."""
+    """The protocol object of one socket. Owns its read state, and a `Sending`."""
 
     def __init__(
         self,
         handle: Handle,
-        scratch: Scratch,
+        memory: RequestMemory,
         max_request_bytes: int,
         session_of: Callable[[str, tuple[str, int] | None], Session],
         opened: Callable[[Connection], bool],
         closed: Callable[[Connection], None],
     ) -> None:
         self._handle = handle
-        self._scratch = scratch
+        self._memory = memory
+        self._scratch = memory.scratch
         self._max_request_bytes = max_request_bytes
         self._session_of = session_of
         self._opened = opened
@@ -70,13 +58,12 @@ class Connection(asyncio.BufferedProtocol):
         self._frame: bytearray | None = None  # the incomplete frame, with a size promised of `_size`
         self._size = 0
         self._filled = 0
+        self._taken = 0  # of the memory for requests, for this frame
+        self._needs_memory = False  # and so is not read
         self._proven = _FIRST_GROWTH  # the largest frame this client has really sent
         self._head = bytearray()  # one to three bytes of a size
         self._backlog = bytearray()
         self._parked = False
-        self._queue: deque[Any] = deque()  # buffers and file slices, in order
-        self._queued = 0  # their bytes
-        self._blocked = False
         self._unsent = 0  # what asyncio had not sent when last looked at
         self._gone = False
         self._draining = False
@@ -95,9 +82,7 @@ class Connection(asyncio.BufferedProtocol):
         self.last_active = self._loop.time()
         local = transport.get_extra_info("sockname")
         self._session = self._session_of(self.peer_host, local[:2] if local else None)
-        self._fd = transport.get_extra_info("socket").fileno()
-        # Called back as soon as anything is left unsent, and again when all of it is gone.
-        transport.set_write_buffer_limits(high=0)
+        self._sending = Sending(transport)
         if not self._opened(self):
             self._gone = True
             transport.abort()
@@ -105,8 +90,10 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything; parked requests stay with whoever holds them (FRM-22)."""
         self._gone = True
-        self._queue.clear()
+        self._sending.queue.clear()
         self._frame, self._backlog = None, bytearray()
+        self._memory.withdraw(self)
+        self._give_back()
         self._closed(self)
 
     def eof_received(self) -> bool:
@@ -116,7 +103,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def _is_busy(self) -> bool:
         """The next request may not be started: one is parked, or answers are not sent yet."""
-        return self._parked or self._blocked or bool(self._queue)
+        return self._parked or self._sending.is_blocked or bool(self._sending.queue)
 
     @property
     def is_idle(self) -> bool:
@@ -134,11 +121,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
 
     def close_if_idle(self, before: float) -> None:
-        """Close unless something happened since `before` (loop time), or a request waits for its answer (FRM-20).
+        """Close unless something happened since `before` (loop time), or it is us who let the client wait (FRM-20).
 
         A client that does not read what is due to it is dropped with it, once the kernel takes nothing more.
         """
-        if self.last_active >= before or self._parked:
+        if self.last_active >= before or self._parked or self._needs_memory:
             return
         unsent = self._transport.get_write_buffer_size()
         if self.is_idle:
@@ -185,13 +172,18 @@ class Connection(asyncio.BufferedProtocol):
             larger[: self._filled] = frame
             self._frame = larger
             return
-        self._frame = None
         self._proven = max(self._proven, self._size)
         if self._is_busy:
-            self._backlog += self._size.to_bytes(4, "big") + frame
-            self._transport.pause_reading()
-            return
-        if self._answer(frame):
+            self._transport.pause_reading()  # `_go_on` serves it
+        else:
+            self._serve_frame(frame)
+
+    def _serve_frame(self, frame: bytearray) -> None:
+        """Serve the frame that was incomplete, and is not any more."""
+        self._frame = None
+        may_go_on = self._answer(frame)
+        self._give_back()
+        if may_go_on:
             self._pump()
 
     def _serve(self, buffer: bytearray, end: int) -> None:
@@ -213,19 +205,19 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 answer = handle(session, buffer[start:at])
             except Disconnect as reason:
-                self._queue.extend(answers)
+                self._sending.queue.extend(answers)
                 self._drop(reason)
                 return
             if type(answer) is bytearray:
                 answers.append(answer)
                 room += len(answer)
-                if room < TURN_BYTES:
+                if room < UNSENT_BYTES:
                     continue
             elif answer is None:
                 continue
-            self._queue.extend(answers)
+            self._sending.queue.extend(answers)
             answers.clear()
-            if (type(answer) is bytearray or self._accept(answer)) and room + self._queued < TURN_BYTES:
+            if (type(answer) is bytearray or self._accept(answer)) and room + self._sending.nbytes < UNSENT_BYTES:
                 continue
             if at < end and not self._gone:
                 self._backlog = buffer[at:end]
@@ -234,16 +226,43 @@ class Connection(asyncio.BufferedProtocol):
         else:
             if at < end:
                 self._head = buffer[at:end]
-        if answers and not self._queue:
+        if answers and not self._sending.queue:
             self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
-        else:
-            self._queue.extend(answers)
+        elif answers or not self._parked or self._sending.queue:
+            self._sending.queue.extend(answers)
             self._pump()
 
     def _begin_frame(self, size: int, part: bytearray) -> None:
-        frame = bytearray(min(size, max(self._proven, 2 * len(part))))
+        """Read on into a buffer of the frame's own, as soon as there is memory for it."""
+        self._frame, self._size, self._filled = part, size, len(part)
+        if size <= SMALL_BYTES:
+            self._make_room(part)
+        elif self._memory.take(size, self):
+            self._taken = size
+            self._make_room(part)
+        else:
+            self._needs_memory = True
+            self._transport.pause_reading()
+
+    def _make_room(self, part: bytearray) -> None:
+        frame = bytearray(min(self._size, max(self._proven, 2 * len(part))))
         frame[: len(part)] = part
-        self._frame, self._size, self._filled = frame, size, len(part)
+        self._frame = frame
+
+    def take_memory(self) -> None:
+        """There is memory for the frame now: read on."""
+        assert self._frame is not None
+        self._needs_memory = False
+        self._taken = self._size
+        self.last_active = self._loop.time()
+        self._make_room(self._frame)
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _give_back(self) -> None:
+        if self._taken:
+            taken, self._taken = self._taken, 0
+            self._memory.give_back(taken)
 
     def _answer(self, frame: bytearray) -> bool:
         """Serve one request; tell whether the next one may be started."""
@@ -256,7 +275,8 @@ class Connection(asyncio.BufferedProtocol):
     def _accept(self, answer: Answer | Later[Answer | None] | None) -> bool:
         """Queue an answer, or park the request until it is there; tell whether the next one may be started."""
         if not isinstance(answer, Later):
-            self._enqueue(answer)
+            if answer is not None:
+                self._sending.put(answer)
             return True
         if answer.done:
             return self._take(answer)
@@ -266,10 +286,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take(self, answer: Later[Answer | None]) -> bool:
         try:
-            self._enqueue(answer.result())
+            result = answer.result()
         except Disconnect as reason:
             self._drop(reason)
             return False
+        if result is not None:
+            self._sending.put(result)
         return True
 
     def _resolved(self, answer: Later[Answer | None]) -> None:
@@ -288,105 +310,49 @@ class Connection(asyncio.BufferedProtocol):
         if self._backlog:
             backlog, self._backlog = self._backlog, bytearray()
             self._serve(backlog, len(backlog))
-        if not self._backlog and not self._transport.is_reading() and not self._transport.is_closing():
-            self._transport.resume_reading()
+        elif self._frame is not None and self._filled == self._size:
+            self._serve_frame(self._frame)
+        if self._backlog or self._needs_memory or self._transport.is_reading() or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
 
     def _drop(self, reason: Disconnect) -> None:
         import logging
 
         logging.getLogger(__name__).info("closing connection from %s: %s", self.peer_host, reason)
-        self._pump()  # answers to earlier requests still go out
         self._gone = True
+        with suppress(Disconnect):
+            self._sending.flush()  # answers to earlier requests still go out
         self._transport.close()
 
     # -- bytes out
 
-    def _enqueue(self, answer: Answer | None) -> None:
-        """Queue an answer. Small file slices in it are read now, in one piece with what is around them."""
-        if answer is None:
-            return
-        if not isinstance(answer, Reply):
-            self._queue.append(answer)
-            self._queued += len(answer)
-            return
-        joined = bytearray()
-        for piece in answer.pieces():
-            if type(piece) is memoryview:
-                joined += piece
-                continue
-            for slice_ in piece.parts:
-                self._queued += slice_.length
-                if slice_.length < SENDFILE_BYTES or slice_.file.fileno() < 0:
-                    joined += slice_.read()
-                else:
-                    if joined:
-                        self._queue.append(joined)
-                        joined = bytearray()
-                    self._queue.append(slice_)
-        if joined:
-            self._queue.append(joined)
-
     def _pump(self) -> None:
-        """Write what is queued until the queue is empty, the socket is full, or the turn's share is used up."""
-        queue = self._queue
-        room = TURN_BYTES
-        while queue and not self._blocked and not self._gone:
-            if room <= 0:
-                self._loop.call_soon(self._pump)
-                return
-            if type(queue[0]) is bytearray:
-                room -= self._write_buffers()
-            else:
-                room -= self._send_slice()
-        if self._is_busy or self._gone:
+        """Send what is queued until the socket is full, or the turn's share is used up; then go on."""
+        if self._gone:
             return
-        self._queued = 0
-        if self._draining:
+        sending = self._sending
+        try:
+            is_sent = sending.flush()
+        except Disconnect as reason:
+            self._drop(reason)
+            return
+        if not is_sent:
+            if not sending.is_blocked:
+                self._loop.call_soon(self._pump)
+        elif self._parked:
+            return
+        elif self._draining:
             self._transport.close()
         elif self._backlog or not self._transport.is_reading():
             # Not from here: another connection's request, which resolved ours, may be on the stack.
             self._loop.call_soon(self._go_on)
 
-    def _write_buffers(self) -> int:
-        queue = self._queue
-        first = queue.popleft()
-        if queue and type(queue[0]) is bytearray:
-            joined = [first]
-            while queue and type(queue[0]) is bytearray:
-                joined.append(queue.popleft())
-            first = b"".join(joined)
-        self._transport.write(first)
-        return len(first)
-
-    def _send_slice(self) -> int:
-        """Send some of the file slice in front; return how many bytes went."""
-        slice_ = self._queue[0]
-        count = min(slice_.length, TURN_BYTES)
-        try:
-            sent = os.sendfile(self._fd, slice_.file.fileno(), slice_.position, count)
-        except (BlockingIOError, InterruptedError):
-            # The socket is full: hand asyncio a chunk, which it sends when it can, and wait for `resume_writing`.
-            chunk = slice_.file.read(min(count, SENDFILE_BYTES), slice_.position)
-            self._transport.write(chunk)
-            sent = len(chunk)
-        except OSError as error:
-            self._drop(Disconnect(f"sending: {error}"))
-            return 0
-        if sent == 0:
-            self._drop(Disconnect("a log file is shorter than its batches"))
-            return 0
-        if sent == slice_.length:
-            self._queue.popleft()
-        else:
-            slice_.position += sent
-            slice_.length -= sent
-        return sent
-
     def pause_writing(self) -> None:
         """The socket is full."""
-        self._blocked = True
+        self._sending.is_blocked = True
 
     def resume_writing(self) -> None:
         """Everything handed to asyncio is sent."""
-        self._blocked = False
+        self._sending.is_blocked = False
         self._pump()

@@ -17,8 +17,9 @@ from typing import Any, Final
 from pykbroker.apis.context import Session
 from pykbroker.config import Config, ConfigError, StartError
 from pykbroker.config_listener import Listener
-from pykbroker.server.connection import Connection, Handle, Scratch
+from pykbroker.server.connection import Connection, Handle
 from pykbroker.server.following import Following
+from pykbroker.server.memory import RequestMemory
 from pykbroker.server.telling import Telling
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
@@ -76,14 +77,14 @@ class ListenerServer:
         listener: Listener,
         config: Config,
         limits: Limits,
-        scratch: Scratch,
+        memory: RequestMemory,
         telling: Telling,
         following: Following,
     ) -> None:
         """Bind and listen; raises StartError with one line when the address cannot be had."""
         self.listener = listener
         self._limits = limits
-        self._scratch = scratch
+        self._memory = memory
         self._telling = telling
         self._following = following
         self._backlog = config.integer("socket.listen.backlog.size")
@@ -130,7 +131,7 @@ class ListenerServer:
 
     def _connection(self, handle: Handle) -> Connection:
         connection = Connection(
-            handle, self._scratch, self._max_request_bytes, self._session_of, self._opened, self._closed
+            handle, self._memory, self._max_request_bytes, self._session_of, self._opened, self._closed
         )
         connection.serve_by(self._following.watch(handle, lambda: connection.serve_by(handle)))
         return connection

@@ -17,11 +17,11 @@ class LogConfig:
     __slots__ = (
         "cleanup_policy", "compression_gzip_level", "compression_lz4_level", "compression_type",
         "compression_zstd_level", "delete_retention_ms", "file_delete_delay_ms", "flush_messages", "flush_ms",
-        "index_interval_bytes", "max_compaction_lag_ms", "max_message_bytes", "message_timestamp_after_max_ms",
-        "message_timestamp_before_max_ms", "message_timestamp_type", "min_cleanable_dirty_ratio",
-        "min_compaction_lag_ms", "min_insync_replicas", "preallocate", "retention_bytes", "retention_ms",
-        "segment_bytes", "segment_index_bytes", "segment_jitter_ms", "segment_ms", "unclean_leader_election_enable",
-        "validate_records",
+        "index_interval_bytes", "max_compaction_lag_ms", "max_decompressed_bytes", "max_message_bytes",
+        "message_timestamp_after_max_ms", "message_timestamp_before_max_ms", "message_timestamp_type",
+        "min_cleanable_dirty_ratio", "min_compaction_lag_ms", "min_insync_replicas", "most_segment_ms", "preallocate",
+        "retention_bytes", "retention_ms", "segment_bytes", "segment_index_bytes", "segment_jitter_ms", "segment_ms",
+        "unclean_leader_election_enable", "validate_records",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,7 @@ class LogConfig:
         preallocate: bool = False,
         unclean_leader_election_enable: bool = False,
         validate_records: bool = False,
+        max_decompressed_bytes: int = 134217728,
     ) -> None:
         self.segment_bytes = segment_bytes
         self.segment_ms = segment_ms
@@ -82,6 +83,10 @@ class LogConfig:
         self.preallocate = preallocate
         self.unclean_leader_election_enable = unclean_leader_election_enable
         self.validate_records = validate_records
+        self.max_decompressed_bytes = max_decompressed_bytes
+        # The age at which a segment is closed: of a compacted log in time for `max.compaction.lag.ms`.
+        is_hasty = self.is_compacted and max_compaction_lag_ms > 0
+        self.most_segment_ms = min(segment_ms, max_compaction_lag_ms) if is_hasty else segment_ms
 
     @property
     def is_compacted(self) -> bool:
@@ -94,13 +99,6 @@ class LogConfig:
         return self.flush_messages != UNLIMITED or self.flush_ms != UNLIMITED
 
     @property
-    def most_segment_ms(self) -> int:
-        """The age at which a segment is closed: of a compacted log in time for `max.compaction.lag.ms`."""
-        if self.is_compacted and self.max_compaction_lag_ms > 0:
-            return min(self.segment_ms, self.max_compaction_lag_ms)
-        return self.segment_ms
-
-    @property
     def takes_any_timestamp_before(self) -> bool:
         """Whether records may be as old as they like."""
         return self.message_timestamp_before_max_ms == UNLIMITED
@@ -111,7 +109,8 @@ class LogConfig:
 
         An upper bound on timestamps is no hindrance, because the header has the largest one; a lower bound is.
         `validate_records` is ours: the broker then reads every record of every batch, as Kafka does, instead of
-        trusting what is under a valid checksum.
+        trusting what is under a valid checksum. So is `max_decompressed_bytes`, the most that a batch may be when it is
+        read: Kafka streams, we hold it in memory.
         """
         return (
             self.compression_type == "producer"

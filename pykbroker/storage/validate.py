@@ -7,7 +7,7 @@ records (`org.apache.kafka.storage.internals.log.LogValidator`, `UnifiedLog`, `P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from struct import error as StructError
 from typing import Final
 
@@ -33,6 +33,7 @@ from pykbroker.wire.batch import (
     header,
     peek,
 )
+from pykbroker.wire.compression import compress, decompress
 from pykbroker.wire.records import Record, batch_of, records_of
 
 MOST_WALKED: Final = 1_000_000
@@ -53,6 +54,12 @@ class RecordError(KafkaError):
     def __init__(self, code: int, message: str, record_errors: list[tuple[int, str]]) -> None:
         super().__init__(code, message)
         self.record_errors = record_errors
+
+
+class RequestError(KafkaError):
+    """No batch that could be sent at all: Kafka sees that in the request, before it looks for a log (PROD-30)."""
+
+    __slots__ = ()
 
 
 def checked_batch(view: memoryview, config: LogConfig) -> Batch:
@@ -90,27 +97,27 @@ def _refuse_shape(view: memoryview, batch: Batch) -> None:
     if not HEADER_BYTES <= batch.length <= len(view):
         raise _not_a_batch(view)
     if batch.magic in (0, 1):
-        raise KafkaError(INVALID_RECORD, f"batches of format {batch.magic} are no longer taken")  # PROD-07
+        raise RequestError(INVALID_RECORD, f"batches of format {batch.magic} are no longer taken")  # PROD-07
     if batch.magic != 2:
         raise KafkaError(CORRUPT_MESSAGE, f"unknown batch format {batch.magic}")
     try:
         peek(view, batch.length)
     except KafkaError:
         return  # PROD-12
-    raise KafkaError(INVALID_RECORD, "there is more than one record batch for the partition")  # PROD-06
+    raise RequestError(INVALID_RECORD, "there is more than one record batch for the partition")  # PROD-06
 
 
 def _not_a_batch(view: memoryview) -> KafkaError:
     """Tell bytes that are no batch at all from an incomplete batch, which counts as none (PROD-05, PROD-12)."""
     if len(view) < LENGTH_END + 5:
-        return KafkaError(INVALID_RECORD, "there is no record batch for the partition")
+        return RequestError(INVALID_RECORD, "there is no record batch for the partition")
     size = int.from_bytes(view[8:12], "big", signed=True)
     magic = view[16]
     if size >= _SMALLEST_SIZE and magic <= 2:
         if size + LENGTH_END > len(view):
-            return KafkaError(INVALID_RECORD, "there is no whole record batch for the partition")
+            return RequestError(INVALID_RECORD, "there is no whole record batch for the partition")
         if magic < 2:
-            return KafkaError(INVALID_RECORD, f"batches of format {magic} are no longer taken")  # PROD-07
+            return RequestError(INVALID_RECORD, f"batches of format {magic} are no longer taken")  # PROD-07
     return KafkaError(CORRUPT_MESSAGE, "the batch is shorter than its header, or its length is wrong")
 
 
@@ -138,21 +145,20 @@ def prepare(view: memoryview, batch: Batch, config: LogConfig, now_ms: int) -> t
     """
     codec = _CODECS.get(config.compression_type, batch.codec)
     stamps_time = config.message_timestamp_type == "LogAppendTime"
-    rebuild = codec != batch.codec
-    max_timestamp = batch.max_timestamp
-    if _must_walk(batch, config, now_ms) or rebuild:
+    has_gaps, max_timestamp = False, batch.max_timestamp
+    if _must_walk(batch, config, now_ms) or codec != batch.codec:
         if batch.count > MOST_WALKED:
             raise KafkaError(MESSAGE_TOO_LARGE, f"a batch of {batch.count} records is too much to look into")
-        records = list(records_of(view, batch))
-        _check_records(records, batch, config, now_ms)
-        rebuild = rebuild or any(record.offset != index for index, record in enumerate(records))
-        max_timestamp = max(record.timestamp for record in records)
+        records = records_of(view, batch, limit=config.max_decompressed_bytes)
+        has_gaps, max_timestamp = _checked_records(records, batch, config, now_ms)
     attributes = batch.attributes & ~LOG_APPEND_TIME
     if stamps_time:
         attributes |= LOG_APPEND_TIME
         max_timestamp = now_ms
-    if rebuild:
-        return _rebuilt(records, batch, codec, attributes, max_timestamp, config)
+    if has_gaps:
+        return _rebuilt(view, batch, codec, attributes, max_timestamp, config)
+    if codec != batch.codec:
+        return _recompressed(view, batch, codec, attributes, max_timestamp, config)
     if attributes == batch.attributes and max_timestamp == batch.max_timestamp:
         return batch, view
     return _restamped(view, batch, attributes, max_timestamp), view
@@ -168,16 +174,26 @@ def _must_walk(batch: Batch, config: LogConfig, now_ms: int) -> bool:
     return batch.max_timestamp > newest or not config.takes_any_timestamp_before
 
 
-def _check_records(records: Sequence[Record], batch: Batch, config: LogConfig, now_ms: int) -> None:
-    """Raise RecordError if the records are not ones that the topic takes (PROD-16, PROD-18, PROD-19, PROD-20)."""
+def _checked_records(
+    records: Iterable[Record], batch: Batch, config: LogConfig, now_ms: int
+) -> tuple[bool, int]:
+    """Return whether offsets have gaps, and the largest timestamp. One record is in memory at a time.
+
+    Raises RecordError if the records are not ones that the topic takes (PROD-16, PROD-18, PROD-19, PROD-20).
+    """
     needs_key = config.is_compacted
     stamps_time = config.message_timestamp_type == "LogAppendTime"
     oldest = now_ms - config.message_timestamp_before_max_ms
     newest = now_ms + config.message_timestamp_after_max_ms
     errors = []
     code = INVALID_RECORD
+    has_gaps, max_timestamp = False, -1
     for index, record in enumerate(records):
         timestamp = record.timestamp
+        if timestamp > max_timestamp:
+            max_timestamp = timestamp
+        if record.offset != index:
+            has_gaps = True
         if needs_key and record.key is None:
             errors.append((index, "a compacted topic takes no record without a key"))
         elif not stamps_time and timestamp != -1:
@@ -189,13 +205,28 @@ def _check_records(records: Sequence[Record], batch: Batch, config: LogConfig, n
             errors.append((index, "clients cannot set the timestamp type to LogAppendTime"))
     if errors:
         what = "timestamps" if code == INVALID_TIMESTAMP else "records"
-        raise RecordError(code, f"{len(errors)} of {len(records)} records refused, because of invalid {what}", errors)
+        raise RecordError(code, f"{len(errors)} of {batch.count} records refused, because of invalid {what}", errors)
+    return has_gaps, max_timestamp
+
+
+def _recompressed(
+    view: memoryview, batch: Batch, codec: int, attributes: int, max_timestamp: int, config: LogConfig
+) -> tuple[Batch, memoryview]:
+    """Write the same records in another codec (PROD-24)."""
+    raw = decompress(batch.codec, view[HEADER_BYTES : batch.length], config.max_decompressed_bytes)
+    built = bytearray(HEADER_BYTES)
+    built += compress(codec, raw, _level_of(codec, config))
+    fields = list(HEADER.unpack_from(view))
+    fields[1], fields[5], fields[8] = len(built) - LENGTH_END, (attributes & ~CODEC_MASK) | codec, max_timestamp
+    _seal(built, fields)
+    return _fitting(built, config)
 
 
 def _rebuilt(
-    records: list[Record], batch: Batch, codec: int, attributes: int, max_timestamp: int, config: LogConfig
+    view: memoryview, batch: Batch, codec: int, attributes: int, max_timestamp: int, config: LogConfig
 ) -> tuple[Batch, memoryview]:
-    """Write the records anew: in another codec, or because their offsets have gaps (PROD-24, PROD-26)."""
+    """Write the records anew, because their offsets have gaps (PROD-26)."""
+    records = list(records_of(view, batch, limit=config.max_decompressed_bytes))
     for index, record in enumerate(records):
         record.offset = index
     built = batch_of(
@@ -206,11 +237,19 @@ def _rebuilt(
         producer_epoch=batch.producer_epoch,
         base_sequence=batch.base_sequence,
         codec=codec,
-        level={1: config.compression_gzip_level, 3: config.compression_lz4_level, 4: config.compression_zstd_level}.get(
-            codec
-        ),
+        level=_level_of(codec, config),
         attributes=attributes,
     )
+    return _fitting(built, config)
+
+
+def _level_of(codec: int, config: LogConfig) -> int | None:
+    levels = {1: config.compression_gzip_level, 3: config.compression_lz4_level, 4: config.compression_zstd_level}
+    return levels.get(codec)
+
+
+def _fitting(built: bytearray, config: LogConfig) -> tuple[Batch, memoryview]:
+    """Return the batch unless it has become too large for the topic (PROD-25)."""
     if len(built) > config.max_message_bytes:
         raise too_large(len(built), config)
     return peek(built), memoryview(built)
@@ -220,8 +259,13 @@ def _restamped(view: memoryview, batch: Batch, attributes: int, max_timestamp: i
     """Give the header another timestamp type and largest timestamp, and so another checksum; no record moves."""
     fields = list(HEADER.unpack_from(view))
     fields[5], fields[8] = attributes, max_timestamp
-    HEADER.pack_into(view, 0, *fields)
-    fields[4] = crc32c(view[CRC_START : batch.length], 0)
-    HEADER.pack_into(view, 0, *fields)
+    _seal(view[: batch.length], fields)
     batch.attributes, batch.max_timestamp, batch.crc = attributes, max_timestamp, fields[4]
     return batch
+
+
+def _seal(batch: bytearray | memoryview, fields: list[int]) -> None:
+    """Write the header, and the checksum that it then has, which is one of the fields."""
+    HEADER.pack_into(batch, 0, *fields)
+    fields[4] = crc32c(memoryview(batch)[CRC_START:], 0)
+    HEADER.pack_into(batch, 0, *fields)

@@ -26,11 +26,12 @@ _pack_size = Struct(">i").pack_into
 class Reply:
     """A response frame with holes: at each cut, the bytes of a file-backed object (`Slices`) go in."""
 
-    __slots__ = ("cuts", "head")
+    __slots__ = ("cuts", "head", "nbytes")
 
     def __init__(self, head: bytearray, cuts: list[Cut]) -> None:
         self.head = head
         self.cuts = cuts
+        self.nbytes: int = len(head) + sum([content.nbytes for _, content in cuts])
 
     def pieces(self) -> list[Any]:
         """Return the frame in order: memoryviews, and the objects at the cuts."""
@@ -58,9 +59,9 @@ def open_response(correlation_id: int, tags: bool) -> bytearray:
 
 def close_response(out: bytearray, cuts: list[Cut]) -> Answer:
     """Put the size in front and return the frame."""
-    size = len(out) - 4
     if not cuts:
-        _pack_size(out, 0, size)
+        _pack_size(out, 0, len(out) - 4)
         return out
-    _pack_size(out, 0, size + sum([content.nbytes for _, content in cuts]))
-    return Reply(out, cuts)
+    reply = Reply(out, cuts)
+    _pack_size(out, 0, reply.nbytes - 4)
+    return reply

@@ -13,7 +13,8 @@ import pytest
 from pykbroker.apis.context import Session
 from pykbroker.errors import Disconnect
 from pykbroker.later import Later
-from pykbroker.server.connection import SCRATCH_BYTES, Connection, Scratch
+from pykbroker.server.connection import Connection
+from pykbroker.server.memory import SCRATCH_BYTES, RequestMemory
 from pykbroker.wire.frame import Reply
 
 MAX_REQUEST = 8 * 1024 * 1024
@@ -26,7 +27,8 @@ def framed(body: bytes) -> bytes:
 class Stub:
     """A server whose dispatcher is a function of the frame, with a client connected to it."""
 
-    def __init__(self, handle: Callable[[bytes], object]) -> None:
+    def __init__(self, handle: Callable[[bytes], object], ceiling: int = -1) -> None:
+        self._ceiling = ceiling
         self.seen: list[bytes] = []
         self.connections: set[Connection] = set()
         self._handle = handle
@@ -40,11 +42,11 @@ class Stub:
         return True
 
     async def __aenter__(self) -> Stub:
-        scratch = Scratch()
+        memory = RequestMemory(self._ceiling)
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Connection(
                 self.handle,  # type: ignore[arg-type]
-                scratch,
+                memory,
                 MAX_REQUEST,
                 lambda host, _: Session("PLAINTEXT", host),
                 self.opened,

@@ -14,8 +14,9 @@ import pytest
 
 from pykbroker.apis.context import Session
 from pykbroker.config import ConfigError
-from pykbroker.server.connection import Connection, Scratch
+from pykbroker.server.connection import Connection
 from pykbroker.server.listener import overrides_in
+from pykbroker.server.memory import RequestMemory
 from pykbroker.wire.messages.join_group import JoinGroupRequest, JoinGroupRequestProtocol
 from pykbroker.wire.messages.list_groups import ListGroupsRequest
 from tests.compat.polling import eventually
@@ -158,13 +159,13 @@ def test_a_client_that_reads_slowly_is_not_idle() -> None:
     # FRM-20: as long as it takes anything between two looks at it
 
     async def scenario() -> None:
-        scratch, transport = Scratch(), Sending()
+        memory, transport = RequestMemory(-1), Sending()
         connection = Connection(
-            lambda session, frame: bytearray(1000), scratch, 1000, lambda *_: Session("", ""), lambda _: True, print
+            lambda session, frame: bytearray(1000), memory, 1000, lambda *_: Session("", ""), lambda _: True, print
         )
         transport.protocol = connection
         connection.connection_made(transport)
-        scratch.buffer[:5] = b"\0\0\0\x01x"
+        memory.scratch.buffer[:5] = b"\0\0\0\x01x"
         connection.buffer_updated(5)
         late = asyncio.get_running_loop().time() + 1000
         for unsent in (1000, 999, 500, 1):

@@ -225,6 +225,20 @@ def test_a_batch_of_too_many_records_is_not_looked_into(store: Store, monkeypatc
     assert append(open_partition(store, LogConfig(), index=1), a_batch(3, codec=4)) == 0
 
 
+@pytest.mark.parametrize("codec", [1, 2, 3, 4])
+@pytest.mark.parametrize("reads", [{"cleanup_policy": ("compact",)}, {"compression_type": "uncompressed"}])
+def test_a_batch_that_decompresses_to_too_much_is_refused(
+    store: Store, codec: int, reads: dict[str, str | tuple[str]]
+) -> None:
+    # Where the broker has to look into it; elsewhere nobody knows.
+    bomb = build_batch([(b"k", bytes(1_000_000))], timestamp_ms=NOW_MS, codec=codec)
+    config = LogConfig(max_decompressed_bytes=1_000_000, **reads)  # type: ignore[arg-type]
+    assert refusal(open_partition(store, config), bomb).code == errors.MESSAGE_TOO_LARGE
+    assert append(open_partition(store, LogConfig(max_decompressed_bytes=1_000_000), index=1), bomb) == 0
+    config = LogConfig(max_decompressed_bytes=1_000_100, **reads)  # type: ignore[arg-type]
+    assert append(open_partition(store, config, index=2), bomb) == 0
+
+
 def test_compacted_topic_takes_empty_keys(store: Store) -> None:
     # PROD-17
     partition = open_partition(store, LogConfig(cleanup_policy=("compact", "delete")))
