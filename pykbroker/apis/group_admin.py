@@ -44,7 +44,7 @@ def find_coordinator(ctx: Context, request: FindCoordinatorRequest) -> FindCoord
     one = _coordinator(ctx, request.key_type, request.key)
     return FindCoordinatorResponse(
         error_code=one.error_code,
-        error_message=one.error_message or None,
+        error_message=one.error_message or errors.name_of(one.error_code),  # "NONE", as Kafka says it (COORD-05)
         node_id=one.node_id,
         host=one.host,
         port=one.port,

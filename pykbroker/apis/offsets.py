@@ -60,11 +60,17 @@ def list_offsets(ctx: Context, request: ListOffsetsRequest) -> ListOffsetsRespon
     for topic in request.topics:
         answers = []
         for item in topic.partitions:
+            place = topic.name, item.partition_index
+            if times[place] == 0:
+                continue  # answered already
             try:
-                if times[topic.name, item.partition_index] > 1:
-                    raise KafkaError(errors.INVALID_REQUEST)  # LOFF-11
+                if times[place] > 1:
+                    times[place] = 0
+                    raise KafkaError(errors.INVALID_REQUEST)  # LOFF-11: once, however often it was asked for
+                if item.timestamp < 0 and ctx.version < _SPECIAL_SINCE.get(item.timestamp, 1 << 15):
+                    raise KafkaError(errors.UNSUPPORTED_VERSION)  # LOFF-09: also where there is no such partition
                 partition = ctx.services.partitions.get(topic.name, item.partition_index)
-                answers.append(_offset_at(partition, item, ctx.version, committed))
+                answers.append(_offset_at(partition, item, committed))
             except KafkaError as error:
                 answers.append(
                     ListOffsetsPartitionResponse(partition_index=item.partition_index, error_code=error.code)
@@ -74,13 +80,11 @@ def list_offsets(ctx: Context, request: ListOffsetsRequest) -> ListOffsetsRespon
 
 
 def _offset_at(
-    partition: Partition, item: ListOffsetsPartition, version: int, committed: bool
+    partition: Partition, item: ListOffsetsPartition, committed: bool
 ) -> ListOffsetsPartitionResponse:
     check_leader_epoch(partition, item.current_leader_epoch)
     answer = ListOffsetsPartitionResponse(partition_index=item.partition_index)
     timestamp = item.timestamp
-    if timestamp < 0 and version < _SPECIAL_SINCE.get(timestamp, 1 << 15):
-        raise KafkaError(errors.UNSUPPORTED_VERSION)  # LOFF-09
     if timestamp == LATEST:
         answer.offset = partition.last_stable_offset if committed else partition.high_watermark
         answer.leader_epoch = partition.leader_epoch

@@ -30,7 +30,10 @@ def listed(state: ShardState, states: Collection[str], types: Collection[str]) -
 
 
 def described(state: ShardState, group_id: str) -> DescribedGroup | None:
-    """Return a group with its members, or None if there is no such group (GAD-05, GAD-06)."""
+    """Return a group with its members, or None if there is no such group (GAD-05, GAD-06).
+
+    While a group is not stable, its members are shown with the assignment that they had, and without metadata.
+    """
     group = state.live.get(group_id)
     if group is None:
         return None
@@ -57,7 +60,7 @@ def _members(group: ClassicGroup, is_stable: bool) -> list[DescribedGroupMember]
             client_id=member.client_id,
             client_host=member.client_host,
             member_metadata=member.metadata(group.protocol_name) if is_stable else b"",
-            member_assignment=member.assignment if is_stable else b"",
+            member_assignment=member.assignment,
         )
         for member in group.members.values()
     ]

@@ -76,7 +76,7 @@ def _altered(image: Image, alteration: Alteration, rules: BrokerRules) -> list[C
     """Return the records of one resource: only for keys whose value really changes."""
     kind, name = alteration.resource_type, alteration.name
     _check_shape(alteration)
-    _check_resource(image, kind, name, rules)
+    _check_name(kind, name, rules)
     old = image.config_of(kind, name)
     entries = {} if alteration.replaces else dict(old)
     for key, operation, value in alteration.operations:
@@ -87,6 +87,8 @@ def _altered(image: Image, alteration: Alteration, rules: BrokerRules) -> list[C
         else:
             entries[key] = _changed_list(entries.get(key), operation, key, value or "", rules.list_default(kind, key))
     new = rules.checked(kind, name, entries, [key for key, _, _ in alteration.operations])
+    if kind == TOPIC:
+        check_topic(image, name)  # last, as in Kafka: of two errors, a client hears that the value is wrong
     gone = [(key, None) for key in old if key not in new]
     changed = [(key, value) for key, value in new.items() if old.get(key) != value]
     return [
@@ -109,20 +111,24 @@ def _check_shape(alteration: Alteration) -> None:
             raise KafkaError(errors.INVALID_REQUEST, f"Null value not supported for: {key}")
 
 
-def _check_resource(image: Image, kind: int, name: str, rules: BrokerRules) -> None:
+def _check_name(kind: int, name: str, rules: BrokerRules) -> None:
     if kind == BROKER:
         check_node(name, rules.node_id)
     elif not name:
         raise KafkaError(errors.INVALID_REQUEST, "The name of this resource must not be empty.")
     elif kind == TOPIC:
-        check_topic(image, name)
+        _check_topic_name(name)
+
+
+def _check_topic_name(name: str) -> None:
+    problem = name_problem(name)
+    if problem is not None:
+        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION, problem)
 
 
 def check_topic(image: Image, name: str) -> None:
     """Raise the error of a topic that has no configs, because it does not or cannot exist (CONF-07, CONF-17)."""
-    problem = name_problem(name)
-    if problem is not None:
-        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION, problem)
+    _check_topic_name(name)
     if name not in image.topics:
         raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
 

@@ -258,6 +258,7 @@ def test_unknown_topic_cannot_be_changed(cluster: Cluster) -> None:
     # CONF-17
     assert change(cluster, (TOPIC, "no", [])) == [errors.UNKNOWN_TOPIC_OR_PARTITION]
     assert replace(cluster, (TOPIC, "no", {})) == [errors.UNKNOWN_TOPIC_OR_PARTITION]
+    assert change(cluster, (TOPIC, "no", [("retention.ms", SET, "soon")])) == [errors.INVALID_CONFIG]  # seen first
 
 
 def test_validate_only_changes_nothing(cluster: Cluster) -> None:

@@ -168,10 +168,11 @@ class KafkaBroker(Broker):
         self.controller_port = free_port()
 
     def settings(self) -> dict[str, str]:
+        node_id = self.overrides.get("node.id", "1")
         settings = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "node.id": node_id,
+            "controller.quorum.voters": f"{node_id}@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
             "offsets.topic.replication.factor": "1",
             "transaction.state.log.replication.factor": "1",

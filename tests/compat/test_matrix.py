@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.matrix import cells, page, regressions
-from tests.compat.matrix.cells import Cell
+from tests.compat import cells
+from tests.compat.cells import Cell
+from tests.compat.matrix import page, regressions
 from tests.compat.matrix.client import Client, Missing, run
 from tests.compat.matrix.driver import Broken, Driver, Refused, TimeUp, Unsupported
 from tests.compat.matrix.lossy import LOSE_EVERY, LossyProxy
@@ -95,11 +96,13 @@ def test_a_client_that_cannot_be_had_is_missing_with_the_reason(tmp_path: Path) 
 
 
 def test_a_partial_run_replaces_only_its_own_cells(tmp_path: Path) -> None:
-    cells.merge("clients", [Cell("a", "x", cells.PASS), Cell("a", "y", cells.FAIL, "no")], tmp_path)
-    cells.merge("clients", [Cell("a", "y", cells.PASS)], tmp_path)
+    cells.merge("clients", [Cell("a", "x", cells.PASS), Cell("a", "y", cells.FAIL, "no")], build=tmp_path)
+    cells.merge("clients", [Cell("a", "y", cells.PASS)], build=tmp_path)
     assert {key: cell.status for key, cell in cells.read("clients", tmp_path).items()} == {
         ("a", "x"): cells.PASS, ("a", "y"): cells.PASS,
     }  # fmt: skip
+    cells.merge("clients", [Cell("a", "y", cells.PASS)], {("a", "y")}, tmp_path)
+    assert list(cells.read("clients", tmp_path)) == [("a", "y")]
 
 
 def test_only_red_cells_that_were_green_are_regressions(tmp_path: Path) -> None:
@@ -119,11 +122,11 @@ def test_the_page_shows_every_cell_and_links_red_ones_to_their_logs(
     Path("docs").mkdir()
     Path("build/compat/logs").mkdir(parents=True)
     Path("build/compat/logs/bad.log").write_text(f"{tmp_path}/secret place\nwhat went wrong\n")
-    cells.write("clients", [
+    cells.merge("clients", [
         Cell("go/one@1", "codec-none", cells.PASS), Cell("go/one@1", "codec-gzip", cells.FAIL, "lost", "logs/bad.log"),
         Cell("go/one@1", "codec-lz4", cells.TIMEOUT, "late"), Cell("go/two@1", "codec-none", cells.MISSING, "needs go"),
     ])  # fmt: skip
-    cells.write("clients-on-kafka", [Cell("go/one@1", "codec-lz4", cells.FAIL, "late as well")])
+    cells.merge("clients-on-kafka", [Cell("go/one@1", "codec-lz4", cells.FAIL, "late as well")])
     assert page.main() == 1
     text = Path("docs/compatibility.md").read_text()
     assert "| codec-none | ✓ |" in text

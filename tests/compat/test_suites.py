@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.compat.matrix import cells
-from tests.compat.matrix.cells import Cell
+from tests.compat import cells
+from tests.compat.cells import Cell
 from tests.compat.suites.running import excused
 
 RED = Cell("suite", "test", cells.FAIL, "it broke")

@@ -7,8 +7,9 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.compat.matrix import cells, regressions
-from tests.compat.matrix.cells import BUILD, Cell
+from tests.compat import cells
+from tests.compat.cells import BUILD, Cell
+from tests.compat.matrix import regressions
 from tests.compat.matrix.client import Missing
 from tests.compat.matrix.clients import all_clients
 from tests.compat.matrix.runner import Installed, install, run
@@ -64,8 +65,9 @@ def main(arguments: Sequence[str]) -> int:
         installed, scenarios, Broker if options.broker == "pykbroker" else KafkaBroker, BUILD.absolute(),
         jobs=options.jobs, even_unbuilt=options.unbuilt or options.broker == "kafka", report=report,
     )  # fmt: skip
-    cells.merge(part, done)
-    print(" ".join(f"{count} {status}" for status, count in sorted(cells.counted(done).items())))
+    known = {(client.id, each.name) for client in all_clients() for each in SCENARIOS}
+    cells.merge(part, done, known)
+    print(cells.summary(done))
     if options.regressions:
         return regressions.told("clients", done)
     return int(any(cell.status in cells.RED for cell in done))

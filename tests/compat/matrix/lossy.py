@@ -44,7 +44,11 @@ class LossyProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            broker = socket.create_connection(("127.0.0.1", self._broker_port))
+            try:
+                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+            except OSError:  # it is not up yet, or no more
+                _shut(client)
+                continue
             with self._lock:
                 self._open |= {client, broker}
             produces: set[int] = set()

@@ -10,14 +10,15 @@ import json
 import platform
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pykbroker import __version__
-from tests.compat.matrix import cells
-from tests.compat.matrix.cells import BUILD, Cell
+from tests.compat import cells
+from tests.compat.cells import BUILD, Cell
 from tests.compat.matrix.scenarios import SCENARIOS
 
 DOCS = Path("docs")
@@ -41,7 +42,7 @@ LEGEND = """\
 - ≈ it fails in the same way with Apache Kafka: the client cannot do it here
 - ≠ it differs from Apache Kafka on purpose: `docs/skipped.md` says why
 - not yet: pykbroker is not built for it yet; the scenario exists and is green with Apache Kafka
-- · the client library or the tool has no such thing
+- · the client library or the tool has no such thing; for the oracle: one broker cannot show it on the wire
 - ? it could not be installed or run on this machine
 """
 
@@ -88,13 +89,13 @@ def _judged(ours: Iterable[Cell], kafkas: Iterable[Cell]) -> list[Cell]:
 def _head(parts: dict[str, list[Cell]]) -> list[str]:
     rows = []
     for name, part in parts.items():
-        count = cells.counted(part)
-        rows.append([name, *(str(count.get(status, "")) for status in SIGNS)])
+        count = Counter(cell.status for cell in part)
+        rows.append([name, *(str(count[status] or "") for status in SIGNS)])
     return [
         "# Compatibility", "",
         f"Written by `make compat` on {_today()}: pykbroker {__version__} on CPython {platform.python_version()}, "
         f"beside Apache Kafka {KAFKA}. How it works, and how to run a part of it, is in "
-        "`tests/compat/matrix/__init__.py`; the cells as data are in [compatibility.json](compatibility.json).", "", LEGEND,
+        "`tests/compat/matrix/__init__.py`; the cells as data: [compatibility.json](compatibility.json).", "", LEGEND,
         *_table(["", *SIGNS.values()], rows), "",
     ]  # fmt: skip
 
@@ -142,9 +143,22 @@ def _oracle(part: Sequence[Cell]) -> list[str]:
     return [
         "## The oracle", "",
         f"The same requests to pykbroker and to Apache Kafka {KAFKA}, the decoded answers compared field by field "
-        "(`tests/compat/oracle/`). A column is a statement of the conformance list, or a seed of the generator.",
-        "", *_by_row(part, "area"),
+        "(`tests/compat/oracle/`): the statements of a list of 500 that a broker should fulfil, by "
+        "their numbers, and random requests from seeds.",
+        "", *_by_row(part, "area"), *_not_shown(part),
     ]  # fmt: skip
+
+
+def _not_shown(part: Sequence[Cell]) -> list[str]:
+    """Return a line per reason why statements are not shown, with their numbers."""
+    reasons: dict[str, list[str]] = {}
+    for cell in part:
+        if cell.status == cells.UNSUPPORTED:
+            reasons.setdefault(cell.reason, []).append(cell.column)
+    if not reasons:
+        return []
+    lines = [f"- {', '.join(names)}: {_one_line(reason)}" for reason, names in reasons.items()]
+    return ["What one broker cannot show on the wire; most of it has tests elsewhere:", "", *lines, ""]
 
 
 def _suites(parts: dict[str, list[Cell]]) -> list[str]:
@@ -167,8 +181,8 @@ def _by_row(part: Sequence[Cell], what: str) -> list[str]:
     shown = [status for status in SIGNS if any(cell.status == status for cell in part)]
     table = []
     for row in rows:
-        count = cells.counted(cell for cell in part if cell.row == row)
-        table.append([row, *(str(count.get(status, "")) for status in shown)])
+        count = Counter(cell.status for cell in part if cell.row == row)
+        table.append([row, *(str(count[status] or "") for status in shown)])
     out = [*_table([what, *(SIGNS[status] for status in shown)], table), ""]
     for row in rows:
         green = [cell.column for cell in part if cell.row == row and cell.status == cells.PASS]

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.compat.matrix import cells
-from tests.compat.matrix.cells import Cell
+from tests.compat import cells
+from tests.compat.cells import Cell
 
 PAGE = Path("docs/compatibility.json")
 

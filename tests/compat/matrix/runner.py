@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.compat.matrix import cells
-from tests.compat.matrix.cells import Cell
+from tests.compat import cells
+from tests.compat.cells import Cell
 from tests.compat.matrix.client import Client, Missing
 from tests.compat.matrix.driver import Broken, Driver, Refused, TimeUp, Unsupported
 from tests.compat.matrix.scenario import Scenario, World

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.compat.matrix.cells import FAIL, NOT_YET, PASS, TIMEOUT, UNSUPPORTED
+from tests.compat.cells import FAIL, NOT_YET, PASS, TIMEOUT, UNSUPPORTED
 from tests.compat.matrix.client import run
 from tests.compat.suites.counting import CountingProxy
 from tests.compat.suites.running import Cell, Ended, log_path, relative, run_logged

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.compat import cells
+from tests.compat.cells import Cell
 from tests.compat.tools.catalogue import TOOLS
 from tests.compat.tools.model import Flow, Tool
-from tests.compat.tools.page import Cell, cell_of, summary, write
 from tests.compat.tools.programs import Missing, command_of
 from tests.compat.tools.runner import Benches
+from tests.compat.tools.telling import cell_of
 from tests.kafka_jars import reason_to_skip
 
 
@@ -32,13 +34,13 @@ def main() -> int:
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that brokers are stopped
     everything = [(tool.name, flow.name) for tool in TOOLS for flow in tool.flows]
-    cells = []
+    done = []
     for cell in _cells(chosen):
-        cells.append(cell)
-        write(cells, everything)  # after each: a run that is cut short has not been for nothing
+        done.append(cell)
+        cells.merge("tools", [cell], everything)  # after each: a run that is cut short has not been for nothing
         print(f"{cell.row:24} {cell.column:40} {cell.status:8} {cell.seconds:5.1f} s  {cell.reason}", flush=True)
-    print(f"\n{summary(cells)}")
-    return int(any(cell.status in ("fail", "timeout") for cell in cells))
+    print(f"\n{cells.summary(done)}")
+    return int(any(cell.status in cells.RED for cell in done))
 
 
 def _cells(chosen: Sequence[tuple[Tool, Sequence[Flow]]]) -> Iterator[Cell]:

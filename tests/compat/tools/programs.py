@@ -11,7 +11,7 @@ from functools import cache
 from shutil import which
 
 from tests.compat.matrix.client import Missing, run
-from tests.compat.tools.page import BUILD
+from tests.compat.tools.telling import BUILD
 
 
 def _on_the_path(name: str) -> list[str]:

@@ -11,9 +11,18 @@ from tests.compat.matrix.client import SOURCES, Client, run
 
 CODECS = ("lz4", "python-snappy", "zstandard")
 LIBRDKAFKA = {"idempotent-over-lost-replies": {"reconnect.backoff.max.ms": 200}}
-"""It waits up to 10 s before it connects again, and the scenario's proxy disconnects it 57 times."""
+"""It waits up to 10 s before it connects again, and the scenario's proxy disconnects it five times."""
 SHARED = SOURCES / "python"
 """Where `driving.py` is, which every driver written in Python imports."""
+
+RETRYING = {"retries": 20, "retry_backoff_ms": 200}
+"""kafka-python before 3 gives a record up at the first lost connection."""
+
+CONFIGS = {
+    "confluent-kafka": LIBRDKAFKA,
+    "kafka-python": {"restart-under-load": RETRYING, "kill-under-load": RETRYING},
+    "kafka-python-ng": {"restart-under-load": RETRYING, "kill-under-load": RETRYING},
+}
 
 
 def driver_command(python: str | Path, driver: Path) -> list[str]:
@@ -40,8 +49,7 @@ def _client(package: str, version: str, *codecs: str, driver: str = "", core: bo
     def install(directory: Path) -> Sequence[str]:
         return in_environment(directory, source, packages)
 
-    configs = LIBRDKAFKA if package == "confluent-kafka" else None
-    return Client("python", package, version, install, core=core, configs=configs)
+    return Client("python", package, version, install, core=core, configs=CONFIGS.get(package))
 
 
 CLIENTS = [

@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.compat.matrix import cells
-from tests.compat.matrix.cells import Cell
+from tests.compat import cells
+from tests.compat.cells import Cell
 from tests.compat.matrix.client import Missing
 from tests.compat.process import Broker
 from tests.compat.suites.java import trogdor, verifiable
