@@ -22,6 +22,8 @@ GROUP: Final = 8
 
 _UNKNOWN_TYPE: Final = 0
 _TAKES_PREFIX: Final = "listener.name."
+# From a setting to all that say the same.
+_SAME: Final = {name: tuple(name for name, _ in all_) for all_ in SYNONYMS.values() for name, _ in all_}
 
 
 class Synonym:
@@ -173,7 +175,7 @@ def _broker_entry(name: str, config: Config) -> ConfigEntry:
 
 def _synonyms(name: str, config: Config, known: Setting | None) -> list[Synonym]:
     """Return where the broker setting `name` can come from: by layer, and within a layer by synonym."""
-    names = next((each for each in map(_names, SYNONYMS.values()) if name in each), (name,))
+    names = _SAME.get(name, (name,))
     secret = known is None or known.is_sensitive
     found = [
         Synonym(each, None if secret else layer[each], source)
@@ -188,10 +190,6 @@ def _synonyms(name: str, config: Config, known: Setting | None) -> list[Synonym]
     # What is before the name itself is another setting's: log.retention.ms is no source of log.retention.hours.
     first = next((index for index, synonym in enumerate(found) if synonym.name == name), len(found))
     return found[first:]
-
-
-def _names(synonyms: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-    return tuple(name for name, _ in synonyms)
 
 
 def _shown(rows: Mapping[str, Row], overrides: Iterable[str]) -> list[str]:

@@ -5,7 +5,8 @@ v4 isolation level · v5 log start offset · v7 sessions (KIP-227) · v9 leader 
 (KIP-951) · v17 directory ids · v18 high watermark of followers.
 
 A fetch that finds too little becomes a `FetchWait`: it watches its partitions, counts the bytes appended to them, and
-when they are enough (or the time is up, or anything else happened to a partition) reads everything again, once.
+when they are enough (or the time is up, or anything else happened to a partition) reads everything again, once. In a
+session, "everything" is what is not settled; see `fetch_sessions.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 
 from pykbroker import errors
 from pykbroker.apis.context import Context
-from pykbroker.apis.fetch_sessions import Plan, Wanted
+from pykbroker.apis.fetch_sessions import FetchSession, Plan, Wanted
 from pykbroker.apis.offsets import check_leader_epoch
 from pykbroker.env import Timer
 from pykbroker.errors import KafkaError
@@ -29,10 +30,12 @@ from pykbroker.wire.messages.fetch import (
     PartitionData,
 )
 
+_new = object.__new__
+
 _TOPIC_IDS_SINCE: Final = 13
-_ZSTD_SINCE: Final = 10
 _READ_COMMITTED: Final = 1
 _EMPTY: Final = memoryview(b"")
+_NO_SUCH_PARTITION: Final = (errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID)
 
 
 def fetch(ctx: Context, request: FetchRequest) -> FetchResponse | Later[FetchResponse]:
@@ -52,11 +55,10 @@ class Reader:
     """Reads all partitions of one request, within its byte limits, and builds the response."""
 
     __slots__ = (
-        "_answers", "_by_id", "_limit", "_partitions", "_plan", "_traffic", "_version", "bytes", "committed", "urgent",
+        "_answers", "_by_id", "_limit", "_partitions", "_plan", "_traffic", "bytes", "committed", "urgent",
     )  # fmt: skip
 
     def __init__(self, ctx: Context, request: FetchRequest, plan: Plan) -> None:
-        self._version = ctx.version
         self._by_id = ctx.version >= _TOPIC_IDS_SINCE
         self.committed = request.isolation_level == _READ_COMMITTED
         self._limit = min(request.max_bytes, ctx.services.config.integer("fetch.max.bytes"))
@@ -67,10 +69,15 @@ class Reader:
         self.bytes = 0
         self.urgent = False  # an error or a diverging epoch: the client should know at once (FET-11)
 
+    @property
+    def session(self) -> FetchSession | None:
+        """The session that goes on with this request."""
+        return self._plan.session
+
     def segments(self) -> dict[Partition, int]:
         """Return the partitions to be watched: those that can be read, and where the segment begins that each is in."""
         found = {}
-        for wanted in self._plan.partitions.values():
+        for wanted in self._plan.to_read():
             try:
                 partition = self._find(wanted)
             except KafkaError:
@@ -79,41 +86,57 @@ class Reader:
         return found
 
     def read(self) -> None:
-        """Read every partition, in the plan's order (FET-08, FET-09); the first that has any gives a whole batch."""
+        """Read every partition, in the plan's order (FET-08, FET-09); the first that has any gives a whole batch.
+
+        Those that do not exist come last, as in Kafka's answers.
+        """
         self._answers.clear()
         self.bytes = 0
-        for wanted in self._plan.partitions.values():
+        missing: list[tuple[Wanted, PartitionData]] = []
+        for wanted in self._plan.to_read():
             try:
                 answer = self._read_one(wanted)
+                if answer is None:
+                    continue
             except KafkaError as error:
                 self.urgent = True
                 answer = PartitionData(
                     partition_index=wanted.index,
                     error_code=error.code,
                     high_watermark=-1,
-                    aborted_transactions=[] if self.committed else None,
+                    aborted_transactions=None,
                     records=_EMPTY,
                 )
+                if error.code in _NO_SUCH_PARTITION:
+                    answer.aborted_transactions = []  # not null, as in Kafka's
+                    missing.append((wanted, answer))
+                    continue
             self._answers.append((wanted, answer))
+        self._answers += missing
 
     def response(self) -> FetchResponse:
         """Return the response: all answers, or in a session those that say something new."""
         if self._traffic is not None:
-            self._traffic.fetched(self._answers)
-        topics: list[FetchableTopicResponse] = []
-        names = {id(answer): wanted.topic for wanted, answer in self._answers}
+            session = self._plan.session
+            self._traffic.fetched(self._answers, session.settled() if session is not None else ())
         session_id, answers = self._plan.select(self._answers, self._by_id)
+        said = self._answers
+        if len(answers) < len(said):
+            news = set(map(id, answers))
+            said = [pair for pair in said if id(pair[1]) in news]
+        topics: list[FetchableTopicResponse] = []
         last: str | bytes | None = None
-        for answer in answers:
-            name = names[id(answer)]
-            if not topics or name != last:
+        for wanted, answer in said:
+            name = wanted.topic
+            if name != last:
                 last = name
+                partitions: list[PartitionData] = []
                 topics.append(
-                    FetchableTopicResponse(topic_id=name, partitions=[])
+                    FetchableTopicResponse(topic_id=name, partitions=partitions)
                     if isinstance(name, bytes)
-                    else FetchableTopicResponse(topic=name, partitions=[])
+                    else FetchableTopicResponse(topic=name, partitions=partitions)
                 )
-            topics[-1].partitions.append(answer)
+            partitions.append(answer)
         return FetchResponse(session_id=session_id, responses=topics)
 
     def _find(self, wanted: Wanted) -> Partition:
@@ -122,11 +145,10 @@ class Reader:
             return self._partitions.get_by_id(topic, wanted.index)
         return self._partitions.get(topic, wanted.index)
 
-    def _read_one(self, wanted: Wanted) -> PartitionData:
+    def _read_one(self, wanted: Wanted) -> PartitionData | None:
+        """Return the answer; None if nothing can be said of the partition that the consumer does not know."""
         partition = self._find(wanted)
         check_leader_epoch(partition, wanted.leader_epoch)
-        if self._version < _ZSTD_SINCE and partition.config.compression_type == "zstd":
-            raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE)  # FET-39
         if wanted.last_fetched_epoch >= 0:
             diverged = self._divergence(wanted, partition)
             if diverged is not None:
@@ -139,16 +161,31 @@ class Reader:
         )
         size = read.records.nbytes
         self.bytes += size
-        return PartitionData(
-            partition_index=wanted.index,
-            high_watermark=read.high_watermark,
-            last_stable_offset=read.last_stable_offset,
-            log_start_offset=read.log_start_offset,
-            aborted_transactions=None
-            if read.aborted is None
-            else [AbortedTransaction(producer_id=who, first_offset=first) for who, first in read.aborted],
-            records=read.records if size else _EMPTY,
-        )
+        session = self._plan.session
+        if (
+            session is not None
+            and wanted.offset == partition.log_end_offset
+            and wanted.high_watermark == wanted.offset == read.high_watermark
+            and wanted.log_start_offset == read.log_start_offset
+        ):
+            session.settle(wanted, partition, _segment_base(partition))
+            return None
+        # Set field by field: 0.6 us less than the constructor.
+        answer = _new(PartitionData)
+        answer.partition_index = wanted.index
+        answer.error_code = 0
+        answer.high_watermark = read.high_watermark
+        answer.last_stable_offset = read.last_stable_offset
+        answer.log_start_offset = read.log_start_offset
+        answer.diverging_epoch = answer.current_leader = answer.snapshot_id = None
+        answer.aborted_transactions = None
+        if read.aborted is not None:
+            answer.aborted_transactions = [
+                AbortedTransaction(producer_id=who, first_offset=first) for who, first in read.aborted
+            ]
+        answer.preferred_read_replica = -1
+        answer.records = read.records if size else _EMPTY
+        return answer
 
     def _divergence(self, wanted: Wanted, partition: Partition) -> PartitionData | None:
         """Return the answer that tells a client where its log parts from ours, or None if it does not (FET-34)."""
@@ -164,7 +201,7 @@ class Reader:
             last_stable_offset=partition.last_stable_offset,
             log_start_offset=partition.log_start_offset,
             diverging_epoch=EpochEndOffset(epoch=epoch, end_offset=end_offset),
-            aborted_transactions=[] if self.committed else None,
+            aborted_transactions=None,
             records=_EMPTY,
         )
 
@@ -173,7 +210,8 @@ class FetchWait:
     """A parked fetch. Owned by the partitions it watches and by its timer; gone when answered."""
 
     __slots__ = (
-        "_clock", "_held_back", "_missing", "_over", "_reader", "_timer", "_waits", "_wanted", "_watched", "later",
+        "_clock", "_held_back", "_missing", "_over", "_reader", "_session", "_timer", "_waits", "_wanted", "_watched",
+        "later",
     )  # fmt: skip
 
     def __init__(self, ctx: Context, reader: Reader, wait_ms: int, missing: int) -> None:
@@ -184,14 +222,17 @@ class FetchWait:
         self._wanted = missing + reader.bytes
         self._over = False
         self._watched = reader.segments()
-        self._held_back = {partition for partition in self._watched if reader.committed and _holds_back(partition)}
+        self._held_back = set(filter(_holds_back, self._watched)) if reader.committed else set()
+        self._session = reader.session
+        if self._session is not None:
+            self._session.wait = self
         self._waits = ctx.services.fetch_waits
         self._waits.add(self)
-        for partition in self._watched:
-            partition.watch(self)
         self._timer: Timer = self._clock.call_later(wait_ms, self._finish)
-        if any(self._last_segment(partition) > segment for partition, segment in self._watched.items()):
-            self.release()
+        for partition, segment in self._watched.items():
+            partition.watch(self)
+            if self._last_segment(partition) > segment:
+                self.release()
 
     def appended(self, partition: Partition, nbytes: int) -> None:
         """Count bytes that became readable; when a new segment has begun, these are enough (FET-14)."""
@@ -201,6 +242,13 @@ class FetchWait:
             self._missing -= nbytes
         if self._missing <= 0 or self._last_segment(partition) > self._watched[partition] or self._reader.urgent:
             self.release()
+
+    def joined(self, partition: Partition, segment: int, nbytes: int) -> None:
+        """Watch one more, which was settled until now, and has grown."""
+        if partition not in self._watched:
+            self._watched[partition] = segment
+            partition.watch(self)
+            self.appended(partition, nbytes)
 
     def _measure(self, partition: Partition) -> None:
         """See what is missing now: an open transaction holds bytes back, and its end frees them all (FET-16)."""
@@ -232,6 +280,8 @@ class FetchWait:
         self._waits.discard(self)
         for partition in self._watched:
             partition.unwatch(self)
+        if self._session is not None and self._session.wait is self:
+            self._session.wait = None
         try:
             self._reader.read()
             response = self._reader.response()

@@ -137,45 +137,41 @@ def _missing(ctx: Context, name: str, may_create: bool) -> int:
 
 
 def _described(ctx: Context, topic: Topic) -> MetadataResponseTopic:
-    return MetadataResponseTopic(
-        name=topic.name,
-        topic_id=topic.id,
-        is_internal=topic.is_internal,
-        partitions=[
+    partitions = []
+    for state in topic.partitions:
+        error, leader, offline = _health(ctx, topic, state, ctx.version >= _LISTENER_NOT_FOUND_SINCE)
+        partitions.append(
             MetadataResponsePartition(
-                error_code=_leader_error(ctx, topic, state, ctx.version >= _LISTENER_NOT_FOUND_SINCE),
+                error_code=error,
                 partition_index=state.index,
-                leader_id=_leader(ctx, topic, state),
+                leader_id=leader,
                 leader_epoch=state.leader_epoch,
                 replica_nodes=state.replicas,
                 isr_nodes=state.isr,
-                offline_replicas=_offline(ctx, topic, state),
+                offline_replicas=offline,
             )
-            for state in topic.partitions
-        ],
+        )
+    return MetadataResponseTopic(
+        name=topic.name, topic_id=topic.id, is_internal=topic.is_internal, partitions=partitions
     )
 
 
-def _leader(ctx: Context, topic: Topic, state: PartitionState) -> int:
-    """Return the leader's id, -1 if the log directory that has the partition failed (KIP-112)."""
-    return -1 if ctx.services.partitions.is_offline(topic, state.index) else state.leader
+def _health(ctx: Context, topic: Topic, state: PartitionState, may_name_listener: bool) -> tuple[int, int, list[int]]:
+    """Return why clients of this listener cannot reach the leader, or NONE (MD-19); the leader; offline replicas.
 
-
-def _leader_error(ctx: Context, topic: Topic, state: PartitionState, may_name_listener: bool) -> int:
-    """Return why clients of this listener cannot reach the leader, or NONE (MD-19)."""
-    leader = ctx.services.image.brokers.get(_leader(ctx, topic, state))
-    if leader is None:
-        return errors.LEADER_NOT_AVAILABLE
-    if ctx.session.listener not in leader.endpoints:
-        return errors.LISTENER_NOT_FOUND if may_name_listener else errors.LEADER_NOT_AVAILABLE
-    return errors.NONE
-
-
-def _offline(ctx: Context, topic: Topic, state: PartitionState) -> list[int]:
-    if ctx.services.partitions.is_offline(topic, state.index):
-        return state.replicas
+    The leader is -1 if the log directory that has the partition failed (KIP-112).
+    """
     brokers = ctx.services.image.brokers
-    return [node for node in state.replicas if node not in brokers]
+    if ctx.services.partitions.is_offline(topic, state.index):
+        return errors.LEADER_NOT_AVAILABLE, -1, state.replicas
+    offline = [node for node in state.replicas if node not in brokers]
+    leader = brokers.get(state.leader)
+    if leader is None:
+        return errors.LEADER_NOT_AVAILABLE, state.leader, offline
+    if ctx.session.listener in leader.endpoints:
+        return errors.NONE, state.leader, offline
+    error = errors.LISTENER_NOT_FOUND if may_name_listener else errors.LEADER_NOT_AVAILABLE
+    return error, state.leader, offline
 
 
 def describe_cluster(ctx: Context, request: DescribeClusterRequest) -> DescribeClusterResponse:
@@ -246,23 +242,26 @@ def _missing_page(name: str) -> DescribeTopicPartitionsResponseTopic:
 
 
 def _page(ctx: Context, topic: Topic, states: list[PartitionState]) -> DescribeTopicPartitionsResponseTopic:
-    return DescribeTopicPartitionsResponseTopic(
-        name=topic.name,
-        topic_id=topic.id,
-        is_internal=topic.is_internal,
-        partitions=[
+    partitions = []
+    for state in states:
+        error, leader, offline = _health(ctx, topic, state, True)
+        partitions.append(
             DescribeTopicPartitionsResponsePartition(
-                error_code=_leader_error(ctx, topic, state, True),
+                error_code=error,
                 partition_index=state.index,
-                leader_id=_leader(ctx, topic, state),
+                leader_id=leader,
                 leader_epoch=state.leader_epoch,
                 replica_nodes=state.replicas,
                 isr_nodes=state.isr,
                 eligible_leader_replicas=[],
                 last_known_elr=[],
-                offline_replicas=_offline(ctx, topic, state),
+                offline_replicas=offline,
             )
-            for state in states
-        ],
+        )
+    return DescribeTopicPartitionsResponseTopic(
+        name=topic.name,
+        topic_id=topic.id,
+        is_internal=topic.is_internal,
+        partitions=partitions,
         topic_authorized_operations=authorized.TOPIC,
     )

@@ -44,7 +44,8 @@ _DELETION_DISABLED_SINCE: Final = 3
 def create_topics(ctx: Context, request: CreateTopicsRequest) -> CreateTopicsResponse:
     """Create topics; those without an error can be used as soon as the response is there."""
     results = ctx.services.controller.create_topics([_wanted(t) for t in request.topics], request.validate_only)
-    return CreateTopicsResponse(topics=[_created(ctx, result) for result in results])
+    entries: dict[frozenset[tuple[str, str]], list[CreatableTopicConfigs]] = {}
+    return CreateTopicsResponse(topics=[_created(ctx, result, entries) for result in results])
 
 
 def _wanted(topic: CreatableTopic) -> NewTopic:
@@ -57,7 +58,10 @@ def _wanted(topic: CreatableTopic) -> NewTopic:
     )
 
 
-def _created(ctx: Context, result: TopicResult) -> CreatableTopicResult:
+def _created(
+    ctx: Context, result: TopicResult, entries: dict[frozenset[tuple[str, str]], list[CreatableTopicConfigs]]
+) -> CreatableTopicResult:
+    """Return the answer about one topic. `entries` by the topics' own configs: most are the same, and dear to find."""
     assert result.name is not None, "topics are created by name"
     if result.error is not None:
         return CreatableTopicResult(
@@ -71,16 +75,19 @@ def _created(ctx: Context, result: TopicResult) -> CreatableTopicResult:
         replication_factor=result.replication_factor,
     )
     if ctx.version >= _SAYS_WHAT_WAS_CREATED_SINCE:
-        created.configs = [
-            CreatableTopicConfigs(
-                name=entry.name,
-                value=entry.value,
-                read_only=entry.is_read_only,
-                config_source=entry.source,
-                is_sensitive=entry.is_sensitive,
-            )
-            for entry in topic_entries(ctx.services, result.configs)
-        ]
+        own = frozenset(result.configs.items())
+        if own not in entries:
+            entries[own] = [
+                CreatableTopicConfigs(
+                    name=entry.name,
+                    value=entry.value,
+                    read_only=entry.is_read_only,
+                    config_source=entry.source,
+                    is_sensitive=entry.is_sensitive,
+                )
+                for entry in topic_entries(ctx.services, result.configs)
+            ]
+        created.configs = entries[own]
     return created
 
 

@@ -153,8 +153,12 @@ class Traffic:
                     counts.failed_produces += 1
                 counts.produces += 1
 
-    def fetched(self, answers: Iterable[tuple[Wanted, PartitionData]]) -> None:
-        """Count the partitions of one Fetch, as it is answered. Hot path."""
+    def fetched(self, answers: Iterable[tuple[Wanted, PartitionData]], settled: Iterable[Wanted]) -> None:
+        """Count the partitions of one Fetch, as it is answered, also those that had nothing to say. Hot path."""
+        for wanted in settled:
+            counts = self._topic(wanted.topic)
+            if counts is not None:
+                counts.fetches += 1
         for wanted, answer in answers:
             counts = self._topic(wanted.topic)
             if counts is None or answer.error_code == errors.UNKNOWN_TOPIC_OR_PARTITION:

@@ -24,7 +24,7 @@ class Partitions:
     `busy` are those whose segments somebody is exchanging; nobody else may touch these meanwhile.
     """
 
-    __slots__ = ("_image", "_log_config_of", "_log_configs", "_node_id", "_store", "busy", "live")
+    __slots__ = ("_image", "_log_config_of", "_log_configs", "_node_id", "_shared", "_store", "busy", "live")
 
     def __init__(
         self, image: Image, store: Store, node_id: int, log_config_of: Callable[[dict[str, str]], LogConfig]
@@ -35,6 +35,7 @@ class Partitions:
         self._node_id = node_id
         self._log_config_of = log_config_of
         self._log_configs: dict[str, LogConfig] = {}
+        self._shared: dict[frozenset[tuple[str, str]], LogConfig] = {}  # by what is set on a topic
         self.live: dict[tuple[str, int], Partition] = {}
         self.busy: set[Partition] = set()
 
@@ -141,7 +142,7 @@ class Partitions:
         """Forget open partitions that this node leads no more; who asks for them hears NOT_LEADER_OR_FOLLOWER."""
         for name, index in list(self.live):
             if self._image.topics[name].partitions[index].leader != self._node_id:
-                del self.live[name, index]
+                self.live.pop((name, index)).tell_change()
 
     def drop(self, topics: Iterable[Topic]) -> None:
         """Forget deleted topics, and delete their logs: called once the image has lost them (TOP-14)."""
@@ -163,6 +164,7 @@ class Partitions:
         changed = None if topics is None else set(topics)
         if changed is None:
             self._log_configs.clear()
+            self._shared.clear()
         else:
             for name in changed:
                 self._log_configs.pop(name, None)
@@ -179,10 +181,13 @@ class Partitions:
             self.reconfigure(topics)
 
     def log_config(self, topic: Topic) -> LogConfig:
-        """Return the settings of a topic's logs; all of them share one object."""
+        """Return the settings of a topic's logs; all of them share one object, with those of topics set alike."""
         config = self._log_configs.get(topic.name)
         if config is None:
-            config = self._log_configs[topic.name] = self._log_config_of(topic.config)
+            own = frozenset(topic.config.items())
+            if own not in self._shared:
+                self._shared[own] = self._log_config_of(topic.config)
+            config = self._log_configs[topic.name] = self._shared[own]
         return config
 
     def _open(self, name: str, index: int) -> Partition:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from pykbroker import errors
+from pykbroker.apis.context import Context, Session
+from pykbroker.apis.produce import produce
 from pykbroker.env import Bytes
+from pykbroker.later import Later
 from pykbroker.storage.files import RealFile, RealFiles
 from pykbroker.testing.client import Pending
 from pykbroker.wire.messages.describe_log_dirs import DescribeLogDirsRequest
@@ -132,3 +135,14 @@ def test_a_produce_is_answered_after_the_flush_that_the_topic_asks_for(tmp_path:
     codes = [each.error_code for topic in asked.response.responses for each in topic.partition_responses]
     assert codes == [0, 0]
     assert running.fetch_one(0).high_watermark == 2
+
+
+def test_a_produce_that_waits_for_its_flush_keeps_no_batch_in_memory(tmp_path: Path) -> None:
+    # As Kafka's `clearPartitionRecords`: it is in the log already.
+    running = Running(tmp_path)
+    running.create("t", flush_messages="1")
+    services = running.broker.services
+    services.env.workers = HeldWorkers()
+    request = running.produce_request({("t", 0): a_batch(2)})
+    assert isinstance(produce(Context(services, Session("", ""), 12, ""), request), Later)
+    assert request.topic_data[0].partition_data[0].records is None

@@ -16,7 +16,7 @@ from tests.fakes import NOW_MS
 from tests.storage.builders import a_batch
 
 ALL = versions(FETCH)
-LOG_START_SINCE, EPOCHS_SINCE, ZSTD_SINCE, DIVERGENCE_SINCE = 5, 9, 10, 12
+LOG_START_SINCE, EPOCHS_SINCE, DIVERGENCE_SINCE = 5, 9, 12
 BY_ID_SINCE = 13
 LONG_MS = 30_000
 
@@ -81,7 +81,7 @@ def test_offsets_outside_the_log_are_refused_at_once(topic: Running, version: in
         part = topic.fetch_one(offset, version=version, max_wait_ms=LONG_MS, isolation_level=committed)
         assert part.error_code == errors.OFFSET_OUT_OF_RANGE
         assert (part.high_watermark, part.last_stable_offset, part.log_start_offset) == (-1, -1, -1)
-        assert part.aborted_transactions == ([] if committed else None)  # FET-18, FET-19
+        assert part.aborted_transactions is None  # nothing was read
         assert nothing(part)
     for offset in (2, 5):
         assert topic.fetch_one(offset, version=version).error_code == 0
@@ -292,16 +292,26 @@ def test_a_replica_of_a_newer_version_is_served_like_anybody(topic: Running) -> 
 
 
 @pytest.mark.parametrize("version", ALL)
-def test_zstd_needs_version_10(running: Running, version: int) -> None:
-    # FET-39: where the topic's own setting says zstd
+def test_zstd_is_given_to_every_version(running: Running, version: int) -> None:
+    # FET-39: Kafka 4 converts nothing for old clients any more, and refuses nothing either
     running.create("t", compression_type="zstd")
     running.produce(a_batch(5))
-    part = running.fetch_one(version=version)
-    if version < ZSTD_SINCE:
-        assert part.error_code == errors.UNSUPPORTED_COMPRESSION_TYPE
-        assert nothing(part)
-    else:
-        assert len(records_of(part)) == 5
+    assert len(records_of(running.fetch_one(version=version))) == 5
+
+
+def test_partitions_that_do_not_exist_are_answered_last(topic: Running) -> None:
+    # FET-09, FET-32
+    answer = topic.fetch(("t", 7, 0), ("none", 0, 0), ("t", 0, 0))
+    assert [(part.partition_index, part.error_code) for part in partitions_of(answer)] == [(0, 0), (7, 3), (0, 3)]
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_aborted_transactions_of_a_partition_in_error(topic: Running, version: int) -> None:
+    # FET-18, FET-32: null where nothing was read, whatever the isolation; empty where there is nothing to be read
+    for isolation in (0, 1):
+        assert topic.fetch_one(99, version=version, isolation_level=isolation).aborted_transactions is None
+        assert topic.fetch_one(index=7, version=version, isolation_level=isolation).aborted_transactions == []
+        assert topic.fetch_one(topic="none", version=version, isolation_level=isolation).aborted_transactions == []
 
 
 @pytest.mark.parametrize("version", ALL)

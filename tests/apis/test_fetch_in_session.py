@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from pykbroker import errors
+from pykbroker.storage.answers import Read
+from pykbroker.storage.partition import Partition
 from pykbroker.testing.client import Pending
 from pykbroker.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
-from tests.apis.running import FETCH, Running, nbytes, offsets_of, partitions_of, versions
+from tests.apis.running import FETCH, Running, nbytes, offsets_of, partitions_of, records_of, versions
 from tests.storage.builders import a_batch
 
 ALL = versions(FETCH)
@@ -23,6 +26,7 @@ class Consumer:
     def __init__(self, running: Running, version: int, *wanted: tuple[str, int, int]) -> None:
         self.running = running
         self.version = version
+        self._client = running.another_client()  # others may ask while a fetch is parked
         answer = running.fetch(*wanted, version=version, session_epoch=0)
         self.id: int = answer.session_id
         self.epoch = 1
@@ -30,7 +34,7 @@ class Consumer:
 
     def fetch(self, *changed: tuple[str, int, int], **values: Any) -> Any:
         """An incremental fetch that names only what changed."""
-        values = {"session_id": self.id, "session_epoch": self.epoch, **values}
+        values = {"session_id": self.id, "session_epoch": self.epoch, "client": self._client, **values}
         self.epoch += 1
         return self.running.fetch(*changed, version=self.version, **values)
 
@@ -253,3 +257,173 @@ def test_a_session_tells_of_divergence_until_the_client_has_turned_back(topic: R
         assert (part.error_code, part.diverging_epoch.end_offset) == (0, 3)
     assert consumer.told(("t", 0, 3), last_fetched_epoch=0) == [(0, 5)]
     assert consumer.told(("t", 0, 5), last_fetched_epoch=5) == []
+
+
+# -- Settled partitions: those of which the consumer knows all are watched, not read
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The partitions that were read, in order."""
+    seen: list[int] = []
+    read = Partition.read
+
+    def noted(self: Partition, *arguments: Any, **options: Any) -> Read:
+        seen.append(self.index)
+        return read(self, *arguments, **options)
+
+    monkeypatch.setattr(Partition, "read", noted)
+    return seen
+
+
+def settled(topic: Running, *indexes: int) -> Consumer:
+    """A consumer that knows all of these partitions of an empty topic."""
+    consumer = Consumer(topic, 12, *(("t", index, 0) for index in indexes))
+    assert consumer.told() == []
+    return consumer
+
+
+def test_only_partitions_to_which_something_happened_are_read(topic: Running, reads: list[int]) -> None:
+    consumer = settled(topic, 0, 1, 2)
+    topic.produce(a_batch(), index=1)
+    reads.clear()
+    assert consumer.told() == [(1, 1)]
+    assert consumer.told(("t", 1, 1)) == []
+    assert consumer.told() == []
+    assert reads == [1, 1]
+
+
+def test_a_parked_fetch_counts_the_bytes_of_settled_partitions(topic: Running, reads: list[int]) -> None:
+    # FET-10, FET-13
+    consumer = settled(topic, 0, 1, 2)
+    size = len(a_batch())
+    waiting = consumer.fetch(max_wait_ms=LONG_MS, min_bytes=4 * size)
+    reads.clear()
+    for index in (2, 0, 2):
+        topic.produce(a_batch(), index=index)
+        topic.clock.advance(0)
+        assert not waiting.done
+    topic.produce(a_batch(), index=0)
+    topic.clock.advance(0)
+    assert [(part.partition_index, offsets_of(part)) for part in partitions_of(waiting.response)] == [
+        (0, [0, 1]), (2, [0, 1])
+    ]  # fmt: skip
+    assert reads == [0, 2]
+
+
+def test_a_parked_fetch_hears_that_a_settled_partition_has_a_new_segment(topic: Running) -> None:
+    # FET-14
+    topic.create("s", segment_bytes=str(1 << 20))
+    topic.produce(a_batch(value=b"v" * 700_000), topic="s")
+    consumer = Consumer(topic, 12, ("s", 0, 1))
+    assert consumer.told() == []
+    waiting = consumer.fetch(max_wait_ms=LONG_MS, min_bytes=1 << 24)
+    topic.produce(a_batch(value=b"v" * 700_000), topic="s")
+    topic.clock.advance(0)
+    assert waiting.done
+
+
+def test_a_parked_fetch_hears_what_else_happens_to_a_settled_partition(topic: Running) -> None:
+    # FET-11, FET-13
+    topic.create("u")
+    topic.produce(a_batch(2))
+    consumer = Consumer(topic, 12, ("t", 0, 2), ("u", 0, 0))
+    assert consumer.told() == []
+    waiting = consumer.fetch(max_wait_ms=LONG_MS)
+    topic.delete_records(1)
+    topic.clock.advance(0)
+    assert [part.log_start_offset for part in partitions_of(waiting.response)] == [1]
+    waiting = consumer.fetch(max_wait_ms=LONG_MS)
+    topic.delete("u")
+    topic.clock.advance(0)
+    assert [part.error_code for part in partitions_of(waiting.response)] == [errors.UNKNOWN_TOPIC_OR_PARTITION]
+
+
+def test_a_topic_made_anew_is_read_in_its_session(topic: Running) -> None:
+    topic.create("u")
+    consumer = Consumer(topic, 12, ("u", 0, 0))
+    assert consumer.told() == []
+    topic.delete("u")
+    topic.create("u")
+    topic.produce(a_batch(), topic="u")
+    assert consumer.told() == [(0, 1)]
+
+
+@pytest.mark.parametrize("epoch", [-1, 0])
+def test_who_waits_in_a_session_that_ends_is_answered(topic: Running, epoch: int) -> None:
+    consumer = settled(topic, 0)
+    waiting = consumer.fetch(max_wait_ms=LONG_MS)
+    topic.fetch(("t", 0, 0), session_id=consumer.id, session_epoch=epoch)
+    topic.clock.advance(0)
+    assert waiting.done
+
+
+def test_a_session_that_ended_watches_nothing(topic: Running) -> None:
+    consumer = settled(topic, 0, 1)
+    topic.fetch(("t", 0, 0), session_id=consumer.id, session_epoch=-1)
+    assert not topic.partition("t", 0)._watchers
+    assert not topic.partition("t", 1)._watchers
+
+
+def test_a_session_that_nobody_uses_hears_of_a_partition_once(topic: Running) -> None:
+    settled(topic, 0)
+    assert topic.partition("t", 0)._watchers
+    topic.produce(a_batch())
+    assert not topic.partition("t", 0)._watchers
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_session_tells_what_full_fetches_tell(topic: Running, seed: int) -> None:
+    """Whatever happens, a consumer in a session comes to know the watermarks, log starts and records there are."""
+    chance = Random(seed)
+    count = len(topic.broker.services.image.topics["t"].partitions)
+    offsets = dict.fromkeys(range(count), 0)
+    consumer = Consumer(topic, 12, *(("t", index, 0) for index in range(count)))
+    first = partitions_of(consumer.first)
+    known = {part.partition_index: (part.high_watermark, part.log_start_offset) for part in first}
+    moved: set[int] = set()
+    for _ in range(60):
+        for _ in range(chance.randrange(3)):
+            index = chance.randrange(count)
+            if chance.random() < 0.8:
+                topic.produce(a_batch(chance.randrange(1, 4)), index=index)
+            else:
+                topic.delete_records(chance.randint(0, topic.partition("t", index).log_end_offset), index=index)
+        changed = [("t", index, offsets[index]) for index in sorted(moved)]
+        moved.clear()
+        limits = {"max_bytes": chance.choice([1, 200, 100_000]), "max_wait_ms": chance.choice([0, 50])}
+        answer = consumer.fetch(*changed, **limits)
+        if isinstance(answer, Pending):
+            if chance.random() < 0.5:
+                topic.produce(a_batch(), index=chance.randrange(count))
+            topic.clock.advance(50)
+            answer = answer.response
+        assert not answer.error_code
+        for part in partitions_of(answer):
+            index = part.partition_index
+            if part.error_code == errors.OFFSET_OUT_OF_RANGE:
+                offsets[index] = topic.partition("t", index).log_start_offset
+                moved.add(index)
+                continue
+            known[index] = (part.high_watermark, part.log_start_offset)
+            found = [record.offset for record in records_of(part)]
+            if found and found[-1] >= offsets[index]:
+                assert found[0] <= offsets[index]
+                offsets[index] = found[-1] + 1
+                moved.add(index)
+    for _ in range(200):
+        answer = consumer.fetch(*(("t", index, offsets[index]) for index in sorted(moved)), max_wait_ms=0)
+        moved.clear()
+        for part in partitions_of(answer):
+            index = part.partition_index
+            if part.error_code:
+                offsets[index] = topic.partition("t", index).log_start_offset
+                moved.add(index)
+                continue
+            known[index] = (part.high_watermark, part.log_start_offset)
+            if found := records_of(part):
+                offsets[index] = found[-1].offset + 1
+                moved.add(index)
+    for index in range(count):
+        full = topic.fetch_one(offsets[index], index=index)
+        assert (offsets[index], full.high_watermark, full.log_start_offset) == (full.high_watermark, *known[index])

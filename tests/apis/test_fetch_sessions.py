@@ -130,7 +130,7 @@ def test_partitions_that_returned_data_are_served_last_the_next_time() -> None: 
     pairs[0][1].records = memoryview(b"batch")
     plan.select(pairs, False)
     plan = cache.open(request(id=id, epoch=2), 12)
-    assert [wanted.index for wanted in plan.partitions.values()] == [1, 2, 0]
+    assert [wanted.index for wanted in plan.to_read()] == [1, 2, 0]
 
 
 def test_the_epoch_counts_up_and_wraps_to_one() -> None:  # FET-24
@@ -189,6 +189,15 @@ def test_forgetting_everything_closes_the_session() -> None:  # FET-29
     id = opened(cache, ("t", 0, 0))
     plan = cache.open(request(id=id, epoch=1, forget=(("t", 0),)), 12)
     assert plan.select(answer(plan), False) == (0, [])
+    assert len(cache) == 0
+
+
+def test_what_is_named_and_forgotten_in_one_request_is_answered_without_a_session() -> None:  # FET-29
+    cache = sessions()
+    id = opened(cache, ("t", 0, 0))
+    plan = cache.open(request(("t", 0, 5), id=id, epoch=1, forget=(("t", 0),)), 12)
+    assert [wanted.offset for wanted in plan.partitions.values()] == [5]
+    assert plan.session is None
     assert len(cache) == 0
 
 
