@@ -24,6 +24,17 @@ TURN_BYTES: Final = 256 * 1024
 TURN_RECORDS: Final = 500
 
 
+def at_once(task: Task[T]) -> T:
+    """Run a task that waits for nothing, without a pause, and return its result."""
+    try:
+        while True:
+            waits_for = next(task)
+            assert waits_for is None, "this task waits for something"
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
 def run_in_steps(clock: Clock, task: Task[T]) -> Later[T]:
     """Run a task, one turn after the other, the first one later too; return its result, or its error.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pykbroker.later import Later
-from pykbroker.steps import Task, run_in_steps
+from pykbroker.steps import Task, at_once, run_in_steps
 from tests.fakes import FakeClock
 
 
@@ -105,3 +105,12 @@ def test_a_closed_task_ends_with_none() -> None:
     clock.advance(0)
     assert seen == []
     assert later.result() is None
+
+
+def test_a_task_that_waits_for_nothing_can_be_run_at_once() -> None:
+    def counted() -> Task[int]:
+        yield None
+        yield None
+        return 3
+
+    assert at_once(counted()) == 3

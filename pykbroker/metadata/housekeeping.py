@@ -11,7 +11,8 @@ is not open and has files is opened for it. A partition that is being compacted,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from pykbroker.config import Config
 from pykbroker.env import Env, Timer
@@ -24,6 +25,11 @@ from pykbroker.storage.failures import warn
 if TYPE_CHECKING:
     from pykbroker.metadata.cleaning import Cleaning
     from pykbroker.storage.partition import Partition
+
+_OF_CLEANING: Final = (
+    "hashlib", "pykbroker.storage.cleanable", "pykbroker.storage.key_offsets", "pykbroker.storage.compaction",
+    "pykbroker.storage.cleaner",
+)  # fmt: skip
 
 
 class Housekeeping:
@@ -89,7 +95,10 @@ class Housekeeping:
         if self.cleaning is None:
             if next(self._partitions.with_files(is_compacted=True), None) is None:
                 return
-            from pykbroker.metadata.cleaning import Cleaning  # with much that few brokers need soon
+            for name in _OF_CLEANING:  # much that few brokers need soon, and 5 ms at once
+                import_module(name)
+                yield None
+            from pykbroker.metadata.cleaning import Cleaning
 
             self.cleaning = Cleaning(self._env, self._config, self._partitions)
         yield from self.cleaning.run()

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from pykbroker.env import Files
+from pykbroker.steps import TURN_RECORDS, Task
 from pykbroker.storage.failures import warn
 from pykbroker.wire.primitives import uuid_from_text, uuid_text
 
@@ -64,9 +65,14 @@ def read_offsets(files: Files, path: str) -> dict[TopicPartition, int]:
     return {(topic, int(index)): int(offset) for topic, index, offset in rows}
 
 
-def offsets_content(offsets: dict[TopicPartition, int]) -> bytes:
-    """Return the content of a checkpoint of offsets."""
-    return _checkpoint(f"{topic} {index} {offset}" for (topic, index), offset in offsets.items())
+def offsets_content(offsets: dict[TopicPartition, int]) -> Task[bytes]:
+    """Return the content of a checkpoint of offsets, in short turns."""
+    rows = []
+    for (topic, index), offset in offsets.items():
+        rows.append(f"{topic} {index} {offset}")
+        if len(rows) % TURN_RECORDS == 0:
+            yield None
+    return _checkpoint(rows)
 
 
 def epochs_from(content: bytes) -> list[tuple[int, int]] | None:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from pykbroker import properties
 from pykbroker.env import Env, Lock, Timer, random_uuid
+from pykbroker.steps import TURN_RECORDS, Task, at_once, run_in_steps
 from pykbroker.storage.checkpoints import (
     CLEAN_SHUTDOWN,
     CLEAN_SHUTDOWN_CONTENT,
@@ -255,11 +256,18 @@ class LogDirectory:
         if self._is_writing:
             self.checkpoint_soon()
             return
-        contents = self._checkpoints()
-        if not contents:
-            return
         self._is_writing = True
         changes = self._changes
+        # In short turns: 10,000 partitions take 10 ms and more.
+        run_in_steps(self._env.clock, self._checkpoints()).then(lambda later: self._save(later.result(), changes))
+
+    def _save(self, contents: dict[str, bytes], changes: int) -> None:
+        """Let a worker write checkpoints that were put together since there had been so many `changes`."""
+        if not contents or self._lock is None or self.failure is not None:
+            self._is_writing = False
+            if changes != self._changes:
+                self.checkpoint_soon()
+            return
 
         def write() -> None:
             if changes == self._changes:
@@ -281,7 +289,7 @@ class LogDirectory:
     def checkpoint(self) -> None:
         """Write the checkpoints now. OSError on failure."""
         self._changes += 1
-        contents = self._checkpoints()
+        contents = at_once(self._checkpoints())
         self._write(contents)
         self._written.update(contents)
         self._stale.clear()
@@ -290,10 +298,14 @@ class LogDirectory:
         for name, content in contents.items():
             self._env.files.replace(f"{self.path}/{name}", content)
 
-    def _checkpoints(self) -> dict[str, bytes]:
-        """Return the checkpoints that are not as they were last written."""
+    def _checkpoints(self) -> Task[dict[str, bytes]]:
+        """Return the checkpoints that are not as they were last written.
+
+        Other things happen between the turns. What was noted then is still true of a log that has only grown; what is
+        more than that is counted in `_changes`, and these contents are not used.
+        """
         points, starts, watermarks = dict(self.recovery_points), dict(self.log_starts), dict(self.high_watermarks)
-        for key, partition in self.partitions.items():
+        for number, (key, partition) in enumerate(list(self.partitions.items()), 1):
             log = partition.log
             if log.segments:
                 points[key] = log.checked_from
@@ -302,10 +314,14 @@ class LogDirectory:
                 starts[key] = log.start_offset
             else:
                 starts.pop(key, None)
+            if number % TURN_RECORDS == 0:
+                yield None
         found = {RECOVERY_POINTS: points, LOG_STARTS: starts, HIGH_WATERMARKS: watermarks}
         if self.cleaner_points or CLEANER_POINTS in self._written:
-            found[CLEANER_POINTS] = self.cleaner_points
-        contents = {name: offsets_content(offsets) for name, offsets in found.items()}
+            found[CLEANER_POINTS] = dict(self.cleaner_points)
+        contents = {}
+        for name, offsets in found.items():
+            contents[name] = yield from offsets_content(offsets)
         return {name: content for name, content in contents.items() if self._written.get(name) != content}
 
     def leave(self) -> None:

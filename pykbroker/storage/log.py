@@ -123,12 +123,15 @@ class Log:
         parts: list[FileSlice] = []
         nbytes = 0
         last = None
-        for index in range(self.index_of(offset), len(self.segments)):
-            segment = self.segments[index]
-            position = self._locate(segment, offset)
+        segments, bases = self.segments, self.bases
+        for index in range(self.index_of(offset), len(segments)):
+            segment = segments[index]
+            if segment is not self._warm and segment is not segments[-1]:
+                self._warm_up(segment)
+            position = segment.locate(offset)
             if position is None:
                 continue
-            if limit >= self.end_offset or (index + 1 < len(self.bases) and limit >= self.bases[index + 1]):
+            if limit >= self.end_offset or (index + 1 < len(bases) and limit >= bases[index + 1]):
                 end = segment.size
             else:
                 end = self._end_position(segment, limit)
@@ -137,11 +140,11 @@ class Log:
             if take > room:
                 take = room
                 if not nbytes:
-                    first = next(segment.headers(position))[1].length
+                    first = segment.batch_at(position).length
                     if first > room:
                         take = first if at_least_one else 0
                         take = min(take, end - position)
-            elif limit == self.end_offset and index == len(self.segments) - 1:
+            elif limit == self.end_offset and segment is segments[-1]:
                 segment.remember_end(limit)
             if take <= 0:
                 break
@@ -154,7 +157,8 @@ class Log:
 
     def index_of(self, offset: int) -> int:
         """Return the index of the segment that an offset belongs to."""
-        return max(0, bisect_right(self.bases, offset) - 1)
+        following = bisect_right(self.bases, offset)
+        return following - 1 if following else 0
 
     def _locate(self, segment: Segment, offset: int) -> int | None:
         """As `Segment.locate`."""
@@ -344,6 +348,10 @@ class Log:
     def changed(self, *paths: str) -> None:
         """Note what must reach the device besides records, see `Unsynced.mark`."""
         self._unsynced.mark(*paths)
+
+    def synced(self, directory: str) -> None:
+        """Note that the names in a directory (with a slash at the end) are on the device."""
+        self._unsynced.forget(directory)
 
     def moved_in(self) -> None:
         """Note that the log's directory is new, or may be for all we know."""

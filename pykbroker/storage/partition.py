@@ -344,13 +344,14 @@ class Partition:
             self._epochs.cut_start(offset)
             self._save_epochs()
             self.home.checkpoint_soon()
-            self._tell_change()
+            self.tell_change()
         return log.start_offset
 
     def restart_at(self, offset: int) -> None:
         """Drop everything and go on at `offset`: something else has all that was before (`truncateFullyAndStartAt`)."""
         self.log.truncate_all(offset)
         self.home.checkpoint_soon()
+        self.tell_change()
 
     def delete_old_segments(self, now_ms: int) -> int:
         """Let segments go that have had their time; return how many. Their files are erased after a while (STO-17)."""
@@ -374,7 +375,7 @@ class Partition:
         self._epochs.cut_start(log.start_offset)
         self._save_epochs()
         self.home.checkpoint_soon()
-        self._tell_change()
+        self.tell_change()
         return count
 
     def erase(self, segments: Iterable[Segment]) -> None:
@@ -403,7 +404,7 @@ class Partition:
         self._takes_any_batch = config.takes_any_batch
         if config.is_flushed and self._flushing is None:
             self._flushing = Flushing(self._env, self.home, self.log)
-        self._tell_change()
+        self.tell_change()
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` from now on what happens here."""
@@ -416,7 +417,8 @@ class Partition:
         if self._watchers:
             self._watchers.pop(watcher, None)
 
-    def _tell_change(self) -> None:
+    def tell_change(self) -> None:
+        """Let watchers look again: they may hear something else now than before."""
         for watcher in list(self._watchers or ()):
             watcher.changed(self)
 
@@ -436,7 +438,10 @@ class Partition:
             home.cleaner_points[self.key] = cleaned
 
     def close(self) -> None:
-        """Write what a clean stop leaves: complete indexes, a producer snapshot, everything on the device."""
+        """Write what a clean stop leaves: complete indexes, a producer snapshot, everything on the device.
+
+        Runs in a worker, when nothing else is done here any more; `settle` comes after it.
+        """
         if self._refusal:
             return
         self._refusal = NOT_LEADER_OR_FOLLOWER
@@ -447,8 +452,11 @@ class Partition:
             log.close()
         except OSError as error:
             raise storage_error(error, f"cannot close {self.topic}-{self.index}") from error
+
+    def settle(self, error: KafkaError | None) -> None:
+        """Let nobody wait for a flush any more: the partition was closed, or could not be."""
         if self._flushing is not None:
-            self._flushing.close()
+            self._flushing.close(error)
 
     def retire(self) -> None:
         """Be gone, because the topic was deleted: nothing is written any more, watchers are told."""
@@ -465,7 +473,7 @@ class Partition:
         for segment in self.log.segments:
             segment.release()
         self.log.segments, self.log.bases = [], []
-        self._tell_change()
+        self.tell_change()
 
     def _known_producers(self, now_ms: int) -> Producers:
         """Return the producers, loaded the first time: all that wrote since the log was opened came through here."""

@@ -14,19 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from struct import Struct
 from typing import Final
 
 from pykbroker.env import Bytes, File, Files
 from pykbroker.errors import CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR, KafkaError
 from pykbroker.storage.aborted import Aborted, AbortedIndex
 from pykbroker.storage.index import MAX_RELATIVE_OFFSET, OffsetIndex, TimeIndex
-from pykbroker.wire.batch import HEADER_BYTES, Batch, header
+from pykbroker.wire.batch import HEADER_BYTES, LENGTH_END, Batch, header
 
 HEADERS_WINDOW: Final = 16 * 1024
+LOOK_UP_WINDOW: Final = 4 * 1024
+"""Read for a look-up: about what is between two entries of the index."""
 BATCHES_WINDOW: Final = 1024 * 1024
 FILE_SUFFIXES: Final = (".log", ".index", ".timeindex", ".txnindex")
 _REMEMBERED_ENDS: Final = 32
 _NOT_LOADED: Final = -2
+
+_span = Struct(">qi4xb6xi").unpack_from
+"""Of a batch's header what finding a batch takes: base offset, length, magic, last offset delta."""
 
 
 class FileSlice:
@@ -165,10 +171,39 @@ class Segment:
         known = self._ends.get(offset)
         if known is not None:
             return known if known < self.size else None
-        for position, batch in self.headers(self.scan_from(offset)):
-            if batch.base_offset + batch.last_offset_delta >= offset:
+        indexed, position = self.offsets.before(offset - self.base_offset)
+        window = self.file.read(LOOK_UP_WINDOW, position)
+        if not self._is_true(indexed, position, window):
+            self._distrust_indexes()
+            indexed, position = self.offsets.before(offset - self.base_offset)
+            window = self.file.read(LOOK_UP_WINDOW, position)
+        return self._first_ending_at(offset, position, window)
+
+    def _first_ending_at(self, offset: int, position: int, window: bytes) -> int | None:
+        """Return the position of the first batch from `position` on, where `window` was read, that ends there or later.
+
+        Hot path: of the headers only a few fields are looked at (0.2 us, a `Batch` takes 1.2).
+        """
+        file, end = self.file, self.size
+        at = 0
+        while position < end:
+            if at + HEADER_BYTES > len(window):
+                window, at = file.read(LOOK_UP_WINDOW, position), 0
+                if len(window) < HEADER_BYTES:
+                    raise _corrupt(file, position)
+            base_offset, length, magic, last_offset_delta = _span(window, at)
+            length += LENGTH_END
+            if length < HEADER_BYTES or length > end - position or magic != 2:
+                raise _corrupt(file, position)
+            if base_offset + last_offset_delta >= offset:
                 return position
+            position += length
+            at += length
         return None
+
+    def batch_at(self, position: int) -> Batch:
+        """Return the header of the batch there; KafkaError(CORRUPT_MESSAGE) if there is none."""
+        return next(headers_in(self.file, self.size, position, HEADER_BYTES))[1]
 
     def offset_behind(self, position: int) -> int | None:
         """Return an offset behind all batches that begin before `position`; None if only the next segment's is that.
@@ -176,7 +211,7 @@ class Segment:
         As `OffsetIndex.fetchUpperBoundOffset` of Kafka: from the index alone, so often a good deal larger than need be.
         """
         entry = self.offsets.behind(position)
-        if entry is not None and not self._is_true(*entry):
+        if entry is not None and not self._is_true(*entry, self.file.read(HEADER_BYTES, entry[1])):
             self._distrust_indexes()
             entry = self.offsets.behind(position)
         return None if entry is None else self.base_offset + entry[0]
@@ -184,7 +219,7 @@ class Segment:
     def scan_from(self, offset: int) -> int:
         """Return the position of a batch: what is before it ends before `offset`."""
         entry = self.offsets.before(offset - self.base_offset)
-        if not self._is_true(*entry):
+        if not self._is_true(*entry, self.file.read(HEADER_BYTES, entry[1])):
             self._distrust_indexes()
             entry = self.offsets.before(offset - self.base_offset)
         return entry[1]
@@ -197,12 +232,15 @@ class Segment:
             entry = self.times.before(timestamp)
         return self.base_offset + entry[1]
 
-    def _is_true(self, offset: int, position: int) -> bool:
+    def _is_true(self, offset: int, position: int, content: bytes) -> bool:
         """Tell if an entry of the offset index is about this segment: at the position is the batch that ends there."""
         if not position:
             return True
-        content = self.file.read(HEADER_BYTES, position)
-        return len(content) == HEADER_BYTES and header(content).last_offset == self.base_offset + offset
+        if len(content) < HEADER_BYTES:
+            return False
+        base_offset, _, _, last_offset_delta = _span(content)
+        last_offset: int = base_offset + last_offset_delta
+        return last_offset == self.base_offset + offset
 
     def _is_the_time(self, timestamp: int, offset: int) -> bool:
         """Tell if an entry of the time index is about this segment: the batch with that offset has that timestamp."""
@@ -432,12 +470,14 @@ class Segment:
         self._forget_indexes()
 
 
-def headers_in(file: File, end: int, position: int = 0) -> Iterator[tuple[int, Batch]]:
+def headers_in(
+    file: File, end: int, position: int = 0, window_bytes: int = HEADERS_WINDOW
+) -> Iterator[tuple[int, Batch]]:
     """Yield the position and header of each batch in `file` from `position` to `end`; see `Segment.headers`."""
     window, start = b"", position
     while position < end:
         if position - start + HEADER_BYTES > len(window):
-            window, start = file.read(HEADERS_WINDOW, position), position
+            window, start = file.read(window_bytes, position), position
             if len(window) < HEADER_BYTES:
                 raise _corrupt(file, position)
         batch = header(window, position - start)

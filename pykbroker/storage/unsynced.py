@@ -63,6 +63,10 @@ class Unsynced:
             if self._marks.get(path) == serial:
                 del self._marks[path]
 
+    def forget(self, path: str) -> None:
+        """Owe nothing for one path: somebody else has paid for it."""
+        self._marks.pop(path, None)
+
     def clear(self) -> None:
         """Owe nothing: the log is elsewhere."""
         self._marks.clear()

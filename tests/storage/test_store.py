@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 from itertools import pairwise
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from pykbroker.errors import KafkaError
+from pykbroker.storage.files import RealFiles
+from pykbroker.storage.log import Log
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.store import Store, StoreError
 from pykbroker.wire.primitives import uuid_from_text, uuid_text
-from tests.fakes import HeldWorkers, fake_env
+from tests.fakes import NOW_MS, FakeClock, HeldWorkers, InlineWorkers, fake_env
 from tests.storage.builders import TOPIC_ID, a_batch, append, fetch, kill, open_partition, open_store, records
 
 
@@ -460,3 +463,69 @@ def test_a_log_of_later_epochs_goes_on_with_those_of_this_cluster(tmp_path: Path
     append(partition, a_batch(10))
     assert partition.end_offset_for_epoch(0) == (0, 20)
     store.close()
+
+
+# -- Many partitions
+
+
+def test_checkpoints_are_put_together_in_turns(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pykbroker.storage.directory.TURN_RECORDS", 1)
+    partitions = [open_partition(store, index=index) for index in range(5)]
+    for partition in partitions:
+        append(partition, a_batch())
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 3:
+            store.delete(partitions[4])
+        elif turns < 10:
+            clock.call_later(0, turn)
+
+    store.directories[0].checkpoint_soon()
+    clock.call_later(1000, turn)
+    clock.advance(1000)
+    assert turns == 3
+    clock.advance(1000)
+    lines = (tmp_path / "logs" / "replication-offset-checkpoint").read_text().splitlines()
+    assert lines[2:] == [f"t {index} 1" for index in range(4)]
+
+
+def test_a_stop_syncs_the_directory_of_all_partitions_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for index in range(40):
+        append(open_partition(store, index=index), a_batch())
+    synced: list[str] = []
+    sync = RealFiles.sync_directory
+
+    def noted(self: RealFiles, path: str) -> None:
+        synced.append(path)
+        sync(self, path)
+
+    monkeypatch.setattr(RealFiles, "sync_directory", noted)
+    monkeypatch.setattr(RealFiles, "replace", lambda *_: None)
+    store.close()
+    assert synced.count(str(tmp_path / "logs")) == 1
+    assert {f"{tmp_path}/logs/t-{index}" for index in range(40)} <= set(synced)
+
+
+def test_a_partition_that_cannot_be_closed_lets_nobody_wait_for_its_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path, fake_env())
+    partition = open_partition(store, LogConfig(flush_messages=1))
+    store.env.workers = HeldWorkers()
+    held = partition.append(a_batch(), NOW_MS).held
+    assert held is not None
+    store.env.workers = InlineWorkers()
+    monkeypatch.setattr(Log, "close", cannot_close)
+    store.close()
+    assert isinstance(held.error, KafkaError)
+
+
+def cannot_close(log: Log) -> None:
+    raise OSError(errno.ENOSPC, "no space")
