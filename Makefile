@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 EXAMPLES := build/examples
 
-.PHONY: run test lint bench bench-storage bench-embedded fuzz fuzz-recovery crash simulate examples compat compat-core clean
+.PHONY: run test lint bench bench-storage bench-embedded bench-compare fuzz fuzz-recovery crash simulate examples compat compat-core clean
 
 run: $(VENV)/.installed
 	$(BIN)/pykbroker serve --override log.dirs=./data
@@ -30,6 +30,10 @@ fuzz: $(VENV)/.installed-test
 
 bench-embedded: $(VENV)/.installed-test
 	$(BIN)/python bench/embedded.py
+
+# Java (with mvn, or PYKBROKER_KAFKA_JARS) and Go for the rivals: what cannot be started is reported as missing.
+bench-compare: $(VENV)/.installed-bench
+	$(BIN)/python -m bench.compare
 
 fuzz-recovery: $(VENV)/.installed-test
 	$(BIN)/python fuzz/fuzz_recovery.py --count 100000
@@ -73,6 +77,10 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
 $(VENV)/.installed-lint: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'

@@ -7,6 +7,7 @@ there. The load runs on another core where there is one, so that the two do not 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,7 @@ from bench.build import BUILD, HERE, compiled
 
 TOPIC, PARTITIONS = "bench", 4
 PATIENCE_S = 15.0
+_MANY_FILES = 200_000
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 
@@ -32,22 +35,35 @@ _API_VERSIONS = struct.pack(">hhih5sB", 18, 3, 1, 5, b"bench", 0) + b"\x06bench\
 
 
 def on_core(core: int) -> Callable[[], None]:
-    """Return what `Popen(preexec_fn=...)` needs to pin the child to `core`."""
-    return lambda: os.sched_setaffinity(0, {core})
+    """Return what `Popen(preexec_fn=...)` needs to pin the child to `core`, with as many files as it may have."""
+
+    def prepare() -> None:
+        os.sched_setaffinity(0, {core})
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        for limit in (_MANY_FILES, most):  # only root may have more than the most
+            with suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+                return
+
+    return prepare
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A kind of server: its name in tables, and its command line for a port and a data directory."""
+    """A kind of server: its name in tables, and its command line for a port and a data directory.
+
+    `prepare` is what has to be done for these before the process can start, and does not count as its start.
+    """
 
     name: str
     command: Callable[[int, Path], list[str]]
+    prepare: Callable[[int, Path], None] | None = None
 
 
-def floor() -> Server:
-    """Return the minimal server in C."""
+def floor(partitions: int = PARTITIONS) -> Server:
+    """Return the minimal server in C, with one topic of so many partitions."""
     program = compiled("floor")
-    return Server("floor", lambda port, data: [str(program), str(port), str(data), TOPIC, str(PARTITIONS)])
+    return Server("floor", lambda port, data: [str(program), str(port), str(data), TOPIC, str(partitions)])
 
 
 def pykbroker(settings: Mapping[str, str] | None = None) -> Server:
@@ -82,6 +98,8 @@ class Running:
         self._log = self._directory / "output"
         # Users have compiled modules; so has the process that is measured.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        if server.prepare is not None:
+            server.prepare(self.port, data)
         with self._log.open("wb") as output:
             begun = time.perf_counter()
             self._process = subprocess.Popen(
@@ -94,6 +112,23 @@ class Running:
             self.stop()
             raise
         self.startup_ms = (time.perf_counter() - begun) * 1e3
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def pause(self) -> None:
+        """Let the process stand still, so that it does not disturb another one."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def forget_peak(self) -> None:
+        """Let the most memory that the process ever had count from now on."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
 
     def cpu_ns(self) -> int:
         """Return the CPU time that all threads of the process have used so far, finished ones included."""

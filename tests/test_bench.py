@@ -40,7 +40,7 @@ def load(server: Running, *arguments: str) -> dict[str, Any]:
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["floor", "load"])
+@pytest.mark.parametrize("name", ["floor", "load", "tail"])
 def test_sources_compile_without_warnings(name: str, tmp_path: Path) -> None:
     command = [str(compiler()), *FLAGS, "-Werror", "-o", str(tmp_path / name), str(HERE / f"{name}.c")]
     assert subprocess.run(command, capture_output=True, text=True).stderr == ""
