@@ -11,8 +11,8 @@ import platform
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,9 +52,9 @@ KAFKA = "4.3.1"
 def main() -> int:
     """Write the page; return 1 if it has red cells."""
     parts = {file.stem: list(cells.read(file.stem).values()) for file in sorted(BUILD.glob("*.json")) if _is_part(file)}
-    clients = _judged(parts.get("clients", []), parts.pop("clients-on-kafka", []))
-    if clients:
-        parts["clients"] = clients
+    referee = {cell.key: cell for cell in parts.pop("clients-on-kafka", [])}
+    if "clients" in parts:
+        parts["clients"] = [cells.excused(cell, referee.get(cell.key)) for cell in parts["clients"]]
     libraries = json.loads((BUILD / "libraries.json").read_text()) if (BUILD / "libraries.json").exists() else {}
     shutil.rmtree(DOCS / LOGS, ignore_errors=True)
     for part in parts.values():
@@ -72,18 +72,7 @@ def main() -> int:
 
 
 def _is_part(file: Path) -> bool:
-    return file.stem != "libraries"
-
-
-def _judged(ours: Iterable[Cell], kafkas: Iterable[Cell]) -> list[Cell]:
-    """Return our cells; those that are red with Kafka too say so."""
-    red_there = {cell.key: cell.reason for cell in kafkas if cell.status in cells.RED}
-    return [
-        replace(cell, status=cells.LIKE_KAFKA, reason=f"with Apache Kafka: {red_there[cell.key]}")
-        if cell.status in cells.RED and cell.key in red_there
-        else cell
-        for cell in ours
-    ]
+    return file.stem != "libraries" and not (file.stem.startswith("suites") and file.stem.endswith("-on-kafka"))
 
 
 def _head(parts: dict[str, list[Cell]]) -> list[str]:
@@ -120,7 +109,7 @@ def _clients(part: Sequence[Cell], libraries: dict[str, dict[str, str]]) -> list
             if row not in there:
                 reason = next(cell.reason for cell in part if cell.row == row)
                 out.append(f"- {row.partition('/')[2]} is not in the table: {reason}")
-        out += _remarks(cell for cell in part if cell.row in there)
+        out += _remarks((cell for cell in part if cell.row in there), (cells.PASS, cells.UNSUPPORTED))
         out.append("")
     out += ["### What the scenarios are", "", *(f"- `{each.name}`: {each.says}" for each in SCENARIOS), ""]
     return out
@@ -145,20 +134,8 @@ def _oracle(part: Sequence[Cell]) -> list[str]:
         f"The same requests to pykbroker and to Apache Kafka {KAFKA}, the decoded answers compared field by field "
         "(`tests/compat/oracle/`): the statements of a list of 500 that a broker should fulfil, by "
         "their numbers, and random requests from seeds.",
-        "", *_by_row(part, "area"), *_not_shown(part),
+        "", *_by_row(part, "area"),
     ]  # fmt: skip
-
-
-def _not_shown(part: Sequence[Cell]) -> list[str]:
-    """Return a line per reason why statements are not shown, with their numbers."""
-    reasons: dict[str, list[str]] = {}
-    for cell in part:
-        if cell.status == cells.UNSUPPORTED:
-            reasons.setdefault(cell.reason, []).append(cell.column)
-    if not reasons:
-        return []
-    lines = [f"- {', '.join(names)}: {_one_line(reason)}" for reason, names in reasons.items()]
-    return ["What one broker cannot show on the wire; most of it has tests elsewhere:", "", *lines, ""]
 
 
 def _suites(parts: dict[str, list[Cell]]) -> list[str]:
@@ -191,11 +168,11 @@ def _by_row(part: Sequence[Cell], what: str) -> list[str]:
     return [*out, *_remarks(part), ""]
 
 
-def _remarks(part: Iterable[Cell]) -> list[str]:
+def _remarks(part: Iterable[Cell], untold: Collection[str] = (cells.PASS,)) -> list[str]:
     """Return a line per reason that is not told by the sign alone, with what it is the reason of."""
     grouped: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in part:
-        if cell.status in (cells.PASS, cells.UNSUPPORTED) or not cell.reason:
+        if cell.status in untold or not cell.reason:
             continue
         subject = cell.column if cell.status == cells.NOT_YET else cell.row
         grouped.setdefault((cell.status, subject, cell.reason), []).append(cell)

@@ -9,7 +9,7 @@ A suite is a function that runs tests against one kind of broker and returns a `
 
 `kind` is `pykbroker` or `kafka`; `only` are the columns wanted, all when it is empty. `main` runs it against pykbroker,
 then what did not pass against Apache Kafka: what fails there too says nothing about pykbroker, and its cell becomes
-`unsupported`. The cells are in `build/compat/suites-NAME.json`, with `--broker kafka` in `suites-NAME-on-kafka.json`.
+`like-kafka`. The cells are in `build/compat/suites-NAME.json`, with `--broker kafka` in `suites-NAME-on-kafka.json`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.compat import cells
@@ -140,12 +140,6 @@ def judged(run: Suite, only: Collection[str] = ()) -> list[Cell]:
     if not doubtful or reason_to_skip():
         return found
     referee = {cell.key: cell for cell in run("kafka", doubtful)}
-    return [excused(cell, referee.get(cell.key)) for cell in found]
+    return [cells.excused(cell, referee.get(cell.key)) for cell in found]
 
 
-def excused(cell: Cell, referee: Cell | None) -> Cell:
-    """Return what a red cell is worth, given what Apache Kafka got in the same test; other cells as they are."""
-    if cell.status not in cells.RED or referee is None or referee.status == cells.PASS:
-        return cell
-    reason = f"does not pass with Apache Kafka either: {referee.reason}"
-    return replace(cell, status=cells.UNSUPPORTED, reason=reason, log=referee.log)
