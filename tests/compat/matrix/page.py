@@ -41,7 +41,7 @@ LEGEND = """\
 - ✗ it was not; the sign links to the log
 - ≈ it fails in the same way with Apache Kafka: the client cannot do it here
 - ≠ it differs from Apache Kafka on purpose: `docs/skipped.md` says why
-- not yet: pykbroker is not built for it yet; the scenario exists and is green with Apache Kafka
+- not yet: pykbroker is not built for it yet; the scenario exists, and runs against Apache Kafka
 - · the client library or the tool has no such thing; for the oracle: one broker cannot show it on the wire
 - ? it could not be installed or run on this machine
 """
@@ -109,7 +109,7 @@ def _clients(part: Sequence[Cell], libraries: dict[str, dict[str, str]]) -> list
             if row not in there:
                 reason = next(cell.reason for cell in part if cell.row == row)
                 out.append(f"- {row.partition('/')[2]} is not in the table: {reason}")
-        out += _remarks((cell for cell in part if cell.row in there), (cells.PASS, cells.UNSUPPORTED))
+        out += _remarks((cell for cell in part if cell.row in there), (cells.PASS, cells.UNSUPPORTED), [cells.NOT_YET])
         out.append("")
     out += ["### What the scenarios are", "", *(f"- `{each.name}`: {each.says}" for each in SCENARIOS), ""]
     return out
@@ -168,21 +168,22 @@ def _by_row(part: Sequence[Cell], what: str) -> list[str]:
     return [*out, *_remarks(part), ""]
 
 
-def _remarks(part: Iterable[Cell], untold: Collection[str] = (cells.PASS,)) -> list[str]:
-    """Return a line per reason that is not told by the sign alone, with what it is the reason of."""
+def _remarks(
+    part: Iterable[Cell], untold: Collection[str] = (cells.PASS,), by_column: Collection[str] = ()
+) -> list[str]:
+    """Return a line per reason that the sign alone does not tell, with what it is the reason of.
+
+    `untold` statuses are left out; of `by_column` statuses it is the column that has the reason, in whichever row.
+    """
     grouped: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in part:
-        if cell.status in untold or not cell.reason:
-            continue
-        subject = cell.column if cell.status == cells.NOT_YET else cell.row
-        grouped.setdefault((cell.status, subject, cell.reason), []).append(cell)
+        if cell.status not in untold and cell.reason:
+            subject = cell.column if cell.status in by_column else cell.row
+            grouped.setdefault((cell.status, subject, cell.reason), []).append(cell)
     out = []
     for (status, subject, reason), found in grouped.items():
-        others = {cell.row for cell in found} if status == cells.NOT_YET else {cell.column for cell in found}
-        if status == cells.NOT_YET:
-            out.append(f"- {subject} {SIGNS[status]}: {reason}")
-        else:
-            out.append(f"- {subject} {SIGNS[status]}: {', '.join(sorted(others))}: {_one_line(reason)}")
+        columns = "" if status in by_column else f" {', '.join(dict.fromkeys(cell.column for cell in found))}:"
+        out.append(f"- {subject} {SIGNS[status]}:{columns} {_one_line(reason)}")
     return out
 
 
