@@ -15,7 +15,7 @@ from pykbroker.metadata.partitions import Partitions
 from pykbroker.steps import Task
 from pykbroker.storage.cleanable import Cleanable, cleanable, filthiest
 from pykbroker.storage.cleaner import Cleaned, clean
-from pykbroker.storage.failures import fault, is_of_the_device, note, warn
+from pykbroker.storage.failures import fault, note, warn
 from pykbroker.storage.key_offsets import most_keys
 from pykbroker.storage.partition import Partition
 from pykbroker.storage.throttle import Throttle
@@ -120,7 +120,5 @@ class Cleaning:
 
     def _put_off(self, partition: Partition, error: OSError) -> None:
         self._failed.add(partition)
-        if is_of_the_device(error):
-            partition.home.fail(error)
-        else:
+        if not partition.home.heed(error):
             warn("%s-%d: cannot clean it now: %s", *partition.key, error)

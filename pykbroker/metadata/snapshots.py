@@ -26,7 +26,7 @@ from pykbroker.later import Later
 from pykbroker.metadata.image import Image
 from pykbroker.metadata.snapshot import batches_of, image_from, records_of_image, timestamp_of
 from pykbroker.steps import Task, run_in_steps
-from pykbroker.storage.failures import is_of_the_device, note, storage_error, warn
+from pykbroker.storage.failures import note, storage_error, warn
 from pykbroker.storage.partition import Partition
 from pykbroker.wire.batch import peek
 
@@ -173,8 +173,7 @@ class MetadataSnapshots:
         if not isinstance(error, OSError | KafkaError):
             raise error
         warn("%s: cannot write a snapshot: %s", self._partition, error)
-        if isinstance(error, OSError) and is_of_the_device(error):
-            self._partition.home.fail(error)
+        self._partition.home.heed(error)
         self._new_bytes = max(self._new_bytes, 1)
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ from pykbroker.storage.checkpoints import (
     read_offsets,
     write_plainly,
 )
-from pykbroker.storage.failures import fault, warn
+from pykbroker.storage.failures import fault, is_of_the_device, warn
 from pykbroker.wire.primitives import uuid_from_text, uuid_text
 
 if TYPE_CHECKING:
@@ -340,6 +340,13 @@ class LogDirectory:
         return self.found - {f"{topic}-{index}" for topic, index in self.partitions}
 
     # -- Failures
+
+    def heed(self, error: Exception) -> bool:
+        """Go offline if this error means that the device is broken; return whether it does."""
+        if not isinstance(error, OSError) or not is_of_the_device(error):
+            return False
+        self.fail(error)
+        return True
 
     def fail(self, error: OSError) -> None:
         """Take it offline, with all its partitions."""

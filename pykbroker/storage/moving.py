@@ -17,7 +17,7 @@ from pykbroker.errors import KAFKA_STORAGE_ERROR, KafkaError
 from pykbroker.steps import Task
 from pykbroker.storage.checkpoints import PARTITION_METADATA
 from pykbroker.storage.directory import LogDirectory
-from pykbroker.storage.failures import is_of_the_device, note, storage_error
+from pykbroker.storage.failures import note, storage_error
 from pykbroker.storage.partition import Partition
 from pykbroker.storage.segment import FILE_SUFFIXES, Segment
 
@@ -69,8 +69,8 @@ class Move:
         except OSError as error:
             self._drop()
             for home, path in ((self.target, self.target.path), (partition.home, partition.home.path)):
-                if is_of_the_device(error) and str(error.filename or "").startswith(path + "/"):
-                    home.fail(error)
+                if str(error.filename or "").startswith(path + "/"):
+                    home.heed(error)
             raise storage_error(error, f"cannot move {partition.topic}-{partition.index}") from error
         except GeneratorExit:
             self._drop()

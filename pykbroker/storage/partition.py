@@ -32,7 +32,7 @@ from pykbroker.storage.checkpoints import (
     write_plainly,
 )
 from pykbroker.storage.directory import LogDirectory
-from pykbroker.storage.failures import is_of_the_device, note, storage_error, warn
+from pykbroker.storage.failures import note, storage_error, warn
 from pykbroker.storage.flushing import Flushing
 from pykbroker.storage.log import Found
 from pykbroker.storage.log_config import LogConfig
@@ -311,8 +311,7 @@ class Partition:
 
     def _failure(self, error: OSError, doing: str) -> KafkaError:
         """Return what a client hears about an error of the disk; a broken disk goes offline as a whole."""
-        if is_of_the_device(error):
-            self.home.fail(error)
+        self.home.heed(error)
         return storage_error(error, f"cannot {doing} {self.topic}-{self.index}")
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
@@ -521,8 +520,7 @@ class Partition:
             return
         error = later.error
         if error is not None:
-            if isinstance(error, OSError) and is_of_the_device(error):
-                self.home.fail(error)
+            self.home.heed(error)
             warn("%s-%d: cannot save segment %d until the close: %s", self.topic, self.index, old.base_offset, error)
         elif later.result():
             self.log.paid(debt)

@@ -24,7 +24,7 @@ from pykbroker.storage.checkpoints import (
 from pykbroker.storage.directory import LogDirectory as LogDirectory
 from pykbroker.storage.directory import StoreError as StoreError
 from pykbroker.storage.epochs import LeaderEpochs
-from pykbroker.storage.failures import fault, is_of_the_device, storage_error, warn
+from pykbroker.storage.failures import fault, storage_error, warn
 from pykbroker.storage.log import Log
 from pykbroker.storage.log_config import LogConfig
 from pykbroker.storage.partition import Partition
@@ -276,8 +276,7 @@ class Store:
     def _opened(self, home: LogDirectory, wanted: Wanted, opened: OpenedLog | OSError) -> Partition:
         if isinstance(opened, OSError):
             home.is_unsure = True
-            if is_of_the_device(opened):
-                home.fail(opened)
+            home.heed(opened)
             raise storage_error(opened, f"cannot open {home.path}/{wanted.name}") from opened
         partition = Partition(
             self.env, home, wanted.topic, wanted.index, wanted.topic_id, opened, wanted.leader_epoch,
