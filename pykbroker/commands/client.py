@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Self, TypeVar
 
@@ -224,6 +225,13 @@ class Cluster:
         if connection is None:
             connection = self._connections[host, port] = Connection(host, port)
         return connection
+
+
+def carry_out(options: Namespace) -> int:
+    """Do the `action` that the command line names, on the cluster that it names; return the exit status."""
+    with Cluster(options.bootstrap) as cluster:
+        status: int = options.action(cluster, options)
+    return status
 
 
 def soon(look: Callable[[], T]) -> T:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pykbroker.commands.arguments import Parser, add_shared, parse
-from pykbroker.commands.client import Cluster, Connection, raise_if, told
+from pykbroker.commands.client import Cluster, Connection, carry_out, raise_if, told
 from pykbroker.commands.committed import commit, committed_offsets, group_of, require_no_members
 from pykbroker.commands.failure import USAGE, CommandError
 from pykbroker.commands.offsets import LATEST, PLACES, TopicPartition, offsets_at, place
@@ -23,10 +23,7 @@ from pykbroker.wire.messages.list_groups import ListGroupsRequest, ListGroupsRes
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the action is, or list; return the exit status."""
-    options = parse(parser(), arguments)
-    with Cluster(options.bootstrap) as cluster:
-        status: int = options.action(cluster, options)
-    return status
+    return carry_out(parse(parser(), arguments))
 
 
 def parser() -> Parser:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pykbroker.commands.arguments import Parser, add_shared, count, pair, parse
-from pykbroker.commands.client import Cluster, told
+from pykbroker.commands.client import Cluster, carry_out, told
 from pykbroker.commands.failure import CommandError
 from pykbroker.commands.offsets import EARLIEST, LATEST, offsets_at
 from pykbroker.commands.output import print_json, print_table
@@ -25,10 +25,7 @@ _SET_FOR_TOPIC: Final = 1  # the source of a config that was set for the topic i
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the action is, or list; return the exit status."""
-    options = parse(parser(), arguments)
-    with Cluster(options.bootstrap) as cluster:
-        status: int = options.action(cluster, options)
-    return status
+    return carry_out(parse(parser(), arguments))
 
 
 def parser() -> Parser:
