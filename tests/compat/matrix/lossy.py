@@ -4,10 +4,11 @@ The broker has stored the records then, and the client cannot know: it must send
 makes duplicates.
 """
 
-import contextlib
 import socket
 import threading
-from typing import Self
+
+from tests.compat.process import read_frame
+from tests.compat.proxying import Proxy, hang_up
 
 PRODUCE = 0
 LOSE_EVERY = 7
@@ -17,43 +18,19 @@ LOSE_AT_MOST = 5
 """Then it loses no more: clients wait longer and longer before they connect again."""
 
 
-class LossyProxy:
-    """Listens on a port of loopback and passes frames on, until it is closed. `lost` counts the replies it lost."""
+class LossyProxy(Proxy):
+    """A proxy that passes on frames. `lost` counts the replies that it lost."""
 
     def __init__(self, port: int, broker_port: int) -> None:
         self.lost = 0
-        self._broker_port = broker_port
         self._replies = 0
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(broker_port, port)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        with self._lock:
-            for each in self._open:
-                _shut(each)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                broker = socket.create_connection(("127.0.0.1", self._broker_port))
-            except OSError:  # it is not up yet, or no more
-                _shut(client)
-                continue
-            with self._lock:
-                self._open |= {client, broker}
-            produces: set[int] = set()
-            threading.Thread(target=self._requests, args=(client, broker, produces), daemon=True).start()
-            threading.Thread(target=self._answers, args=(broker, client, produces), daemon=True).start()
+    def carry(self, client: socket.socket, broker: socket.socket) -> None:
+        produces: set[int] = set()
+        threading.Thread(target=self._requests, args=(client, broker, produces), daemon=True).start()
+        threading.Thread(target=self._answers, args=(broker, client, produces), daemon=True).start()
 
     def _requests(self, client: socket.socket, broker: socket.socket, produces: set[int]) -> None:
         while frame := _frame(client):
@@ -61,7 +38,7 @@ class LossyProxy:
                 produces.add(int.from_bytes(frame[8:12], "big"))
             if not _send(broker, frame):
                 break
-        _shut(broker)
+        hang_up(broker)
 
     def _answers(self, broker: socket.socket, client: socket.socket, produces: set[int]) -> None:
         while frame := _frame(broker):
@@ -69,8 +46,7 @@ class LossyProxy:
                 break
             if not _send(client, frame):
                 break
-        _shut(client)
-        _shut(broker)
+        hang_up(client, broker)
 
     def _is_lost(self) -> bool:
         with self._lock:
@@ -83,20 +59,10 @@ class LossyProxy:
 def _frame(peer: socket.socket) -> bytes:
     """Return a frame with its size, or nothing at the end of the connection."""
     try:
-        size = _exactly(peer, 4)
-        return size + _exactly(peer, int.from_bytes(size, "big"))
+        frame = read_frame(peer)
     except OSError:
         return b""
-
-
-def _exactly(peer: socket.socket, size: int) -> bytes:
-    out = bytearray()
-    while len(out) < size:
-        part = peer.recv(size - len(out))
-        if not part:
-            raise ConnectionResetError
-        out += part
-    return bytes(out)
+    return len(frame).to_bytes(4, "big") + frame
 
 
 def _send(peer: socket.socket, frame: bytes) -> bool:
@@ -105,9 +71,3 @@ def _send(peer: socket.socket, frame: bytes) -> bool:
     except OSError:
         return False
     return True
-
-
-def _shut(peer: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the other direction may have done it
-        peer.shutdown(socket.SHUT_RDWR)
-    peer.close()

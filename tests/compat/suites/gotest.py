@@ -1,6 +1,6 @@
 """Go modules' own tests, from the module cache: copied, compiled to one program, and run one test at a time.
 
-The tests find the broker behind a `CountingProxy`. One that passed or was skipped without a connection has nothing to
+The tests find the broker behind a `Proxy`. One that passed or was skipped without a connection has nothing to
 say of a broker and gets no cell; nor does a test count as passed of which all parts were skipped.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.compat.cells import FAIL, NOT_YET, PASS, TIMEOUT, UNSUPPORTED
 from tests.compat.matrix.client import run
-from tests.compat.suites.counting import CountingProxy
+from tests.compat.proxying import Proxy
 from tests.compat.suites.running import Cell, Ended, log_path, relative, run_logged
 
 TEST_LIMIT_S = 240.0
@@ -50,7 +50,7 @@ class GoTests:
     binary: Path
     cwd: Path
     kind: str
-    proxy: CountingProxy
+    proxy: Proxy
     environment: Mapping[str, str]
     not_yet: Mapping[str, str]
     """What pykbroker lacks for a test, by the test's name."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.compat.matrix.toolchains.go import CLIENTS
 from tests.compat.process import free_port
-from tests.compat.suites.counting import CountingProxy
+from tests.compat.proxying import Proxy
 from tests.compat.suites.gotest import GoTests, compiled, copied, tests_of
 from tests.compat.suites.running import Cell, broker, install_directory, main
 
@@ -44,7 +44,7 @@ def run(kind: str, only: Collection[str]) -> list[Cell]:
     source = copied(MODULE, client.version, directory)
     port = free_port()
     overrides = {**BROKER, "advertised.listeners": f"PLAINTEXT://localhost:{port}"}
-    with broker(kind, overrides) as running, CountingProxy(running.port, port) as proxy:
+    with broker(kind, overrides) as running, Proxy(running.port, port) as proxy:
         addressed = _addressed(source, directory / f"addressed-{kind}", port)
         binary = compiled(addressed, ".", directory / f"kafka-go-{kind}.test")
         row = f"kafka-go@{client.version}"

@@ -8,7 +8,7 @@ They run with 10,000 records, and the group test also with 50,000.
 from collections.abc import Collection
 
 from tests.compat.matrix.toolchains.go import CLIENTS
-from tests.compat.suites.counting import CountingProxy
+from tests.compat.proxying import Proxy
 from tests.compat.suites.gotest import GoTests, compiled, copied, tests_of
 from tests.compat.suites.running import Cell, broker, install_directory, main
 
@@ -34,7 +34,7 @@ def run(kind: str, only: Collection[str]) -> list[Cell]:
     binary = compiled(source, "./pkg/kgo", directory / "kgo.test")
     row = f"franz-go@{client.version} pkg/kgo"
     wanted = [name for name in tests_of(binary, source) if not only or name in only]
-    with broker(kind) as running, CountingProxy(running.port) as proxy:
+    with broker(kind) as running, Proxy(running.port) as proxy:
         environment = {"KGO_SEEDS": proxy.address, "KGO_TEST_RF": "1", "KGO_TEST_RECORDS": RECORDS}
         tests = GoTests(NAME, row, binary, source / "pkg" / "kgo", kind, proxy, environment, NOT_YET)
         cells = [tests.cell(name) for name in wanted]

@@ -3,7 +3,7 @@
 from tests.compat.matrix.driver import Refused
 from tests.compat.matrix.records import numbered
 from tests.compat.matrix.scenario import World, scenario
-from tests.compat.matrix.scenarios.groups import Group
+from tests.compat.matrix.scenarios.groups import Group, reading
 
 
 @scenario("admin-topics", "create-topic", "delete-topic", core=True)
@@ -75,11 +75,7 @@ def admin_groups(world: World) -> None:
 @scenario("admin-delete-group", "delete-group", "group", "manual-commit")
 def admin_delete_group(world: World) -> None:
     """Delete a group: refused with a member in it, done without."""
-    topic = world.topic()
-    world.produce(topic, numbered(3))
-    group = Group(world, [topic])
-    member = group.join()
-    group.until_read(3)
+    topic, group, member = reading(world, 3)
     member.commit()
     assert _refusal(world, "delete-group", group=world.name) == "NON_EMPTY_GROUP"
     group.leave(member)
@@ -90,11 +86,7 @@ def admin_delete_group(world: World) -> None:
 @scenario("admin-reset-group", "reset-group", "group", "manual-commit")
 def admin_reset_group(world: World) -> None:
     """Set a group back: its next member reads from there."""
-    topic = world.topic()
-    world.produce(topic, numbered(10))
-    group = Group(world, [topic])
-    first = group.join()
-    group.until_read(10)
+    topic, group, first = reading(world, 10)
     first.commit()
     group.leave(first)
     world.driver.admin("reset-group", group=world.name, topic=topic, partition=0, offset=4)

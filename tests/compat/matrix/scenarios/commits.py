@@ -2,17 +2,13 @@
 
 from tests.compat.matrix.records import numbered
 from tests.compat.matrix.scenario import World, scenario
-from tests.compat.matrix.scenarios.groups import Group
+from tests.compat.matrix.scenarios.groups import reading
 
 
 @scenario("commit-manual", "group", "manual-commit", core=True)
 def commit_manual(world: World) -> None:
     """What was committed is where the group goes on; what was not is read again."""
-    topic = world.topic()
-    world.produce(topic, numbered(10))
-    group = Group(world, [topic])
-    first = group.join()
-    group.until_read(10)
+    topic, group, first = reading(world, 10)
     first.commit()
     world.produce(topic, numbered(5, "again"))
     group.until_read(15)
@@ -26,11 +22,7 @@ def commit_manual(world: World) -> None:
 @scenario("commit-auto", "group", "auto-commit")
 def commit_auto(world: World) -> None:
     """With automatic commits, a member that closes leaves its position behind."""
-    topic = world.topic()
-    world.produce(topic, numbered(10))
-    group = Group(world, [topic], auto_commit=True)
-    first = group.join()
-    group.until_read(10)
+    topic, group, first = reading(world, 10, auto_commit=True)
     group.until(lambda: world.witness.committed(world.name, topic)[0] == 10, "an automatic commit")
     group.leave(first)
     world.produce(topic, numbered(5, "new"))
@@ -42,11 +34,7 @@ def commit_auto(world: World) -> None:
 @scenario("commit-metadata", "group", "manual-commit", "commit-metadata")
 def commit_metadata(world: World) -> None:
     """The metadata of a commit comes back."""
-    topic = world.topic()
-    world.produce(topic, numbered(3))
-    group = Group(world, [topic])
-    member = group.join()
-    group.until_read(3)
+    topic, group, member = reading(world, 3)
     member.commit(metadata="as far as it goes ✓")
     assert world.witness.committed(world.name, topic) == (3, "as far as it goes ✓")
     group.leave(member)
@@ -55,11 +43,7 @@ def commit_metadata(world: World) -> None:
 @scenario("committed", "group", "manual-commit", "committed")
 def committed(world: World) -> None:
     """A client reads what a group has committed, and -1 where it has not."""
-    topic = world.topic(2)
-    world.produce(topic, [record._replace(partition=0) for record in numbered(7)])
-    group = Group(world, [topic])
-    member = group.join()
-    group.until_read(7)
+    topic, group, member = reading(world, 7, partitions=2)
     member.commit()
     group.leave(member)
     events = world.driver.call("committed", group=world.name, topic=topic, partitions=[0])

@@ -113,6 +113,16 @@ class Group:
         self.gone.append(member)
 
 
+def reading(world: World, count: int, partitions: int = 1, **arguments: object) -> tuple[str, Group, Member]:
+    """Return a topic with `count` records in partition 0, and a group whose one member has read them."""
+    topic = world.topic(partitions)
+    world.produce(topic, [record._replace(partition=0) if partitions > 1 else record for record in numbered(count)])
+    group = Group(world, [topic], **arguments)
+    member = group.join()
+    group.until_read(count)
+    return topic, group, member
+
+
 @scenario("group-range", "group", "range", core=True)
 def group_range(world: World) -> None:
     """Two members with `range` join, share, leave, and the next one goes on after their commits."""
