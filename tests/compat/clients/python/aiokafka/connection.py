@@ -3,6 +3,7 @@
 import ssl
 from typing import Any
 
+import settings
 from aiokafka.errors import KafkaError
 from driving import Arguments
 from kafka_errors import kafka_name
@@ -15,26 +16,15 @@ def error_name(error: Exception) -> str:
 
 def connection(bootstrap: str, arguments: Arguments) -> dict[str, Any]:
     """Return the settings that every client has."""
-    security = arguments.get("security", {})
-    settings = {
-        "bootstrap_servers": bootstrap,
-        "security_protocol": security.get("protocol"),
-        "sasl_mechanism": security.get("mechanism"),
-        "sasl_plain_username": security.get("username"),
-        "sasl_plain_password": security.get("password"),
-        "ssl_context": ssl.create_default_context(cafile=security["ca"]) if "ca" in security else None,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
+    authority = arguments.get("security", {}).get("ca")
+    context = None if authority is None else ssl.create_default_context(cafile=authority)
+    return settings.connection(bootstrap, arguments, ssl_context=context)
 
 
 def consumer_settings(bootstrap: str, arguments: Arguments) -> dict[str, Any]:
     """Return the settings of `consume` and `group`; the group is theirs to add."""
-    settings = connection(bootstrap, arguments) | {"auto_offset_reset": arguments.get("reset", "earliest")}
-    if "isolation" in arguments:
-        settings["isolation_level"] = arguments["isolation"]
-    if "max_bytes" in arguments:
-        settings |= {"max_partition_fetch_bytes": arguments["max_bytes"], "fetch_max_bytes": arguments["max_bytes"]}
-    return settings
+    isolation = {"isolation_level": arguments["isolation"]} if "isolation" in arguments else {}
+    return connection(bootstrap, arguments) | settings.reading(arguments) | isolation
 
 
 def fields_of(record: Any) -> tuple[Any, ...]:

@@ -8,7 +8,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 from connection import consumer_settings, error_name, fields_of
-from driving import Arguments, Commands, Unsupported, emit, emit_record
+from driving import Arguments, Commands, emit, emit_record
+from settings import membership
 
 POLL_MS = 100
 ASSIGNORS: dict[str, Any] = {
@@ -29,20 +30,7 @@ class Rebalances(ConsumerRebalanceListener):
 
 
 async def group(bootstrap: str, arguments: Arguments) -> None:
-    if arguments.get("protocol", "classic") != "classic":
-        raise Unsupported(arguments["protocol"])
-    settings = consumer_settings(bootstrap, arguments) | {
-        "group_id": arguments["group"],
-        "enable_auto_commit": arguments.get("auto_commit", False),
-        "auto_commit_interval_ms": 200,
-        "session_timeout_ms": arguments.get("session_timeout_ms", 6000),
-        "heartbeat_interval_ms": arguments.get("heartbeat_ms", 500),
-        "metadata_max_age_ms": arguments.get("metadata_ms", 1000),
-    }
-    if "assignor" in arguments:
-        if arguments["assignor"] not in ASSIGNORS:
-            raise Unsupported(arguments["assignor"])
-        settings["partition_assignment_strategy"] = [ASSIGNORS[arguments["assignor"]]]
+    settings = consumer_settings(bootstrap, arguments) | membership(arguments, ASSIGNORS)
     if "instance" in arguments:
         settings["group_instance_id"] = arguments["instance"]
     consumer = AIOKafkaConsumer(**(settings | arguments.get("config", {})))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import settings
 from driving import Arguments, Unsupported
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
@@ -27,23 +28,12 @@ def needing(setting: str, defaults: dict[str, Any], value: object) -> dict[str, 
 
 def connection(bootstrap: str, arguments: Arguments) -> dict[str, Any]:
     """Return the settings that every client has."""
-    security = arguments.get("security", {})
-    settings = {
-        "bootstrap_servers": bootstrap,
-        "security_protocol": security.get("protocol"),
-        "sasl_mechanism": security.get("mechanism"),
-        "sasl_plain_username": security.get("username"),
-        "sasl_plain_password": security.get("password"),
-        "ssl_cafile": security.get("ca"),
-    }
-    return {name: value for name, value in settings.items() if value is not None}
+    return settings.connection(bootstrap, arguments, ssl_cafile=arguments.get("security", {}).get("ca"))
 
 
 def consumer_settings(bootstrap: str, arguments: Arguments) -> dict[str, Any]:
     """Return the settings of `consume` and `group`; the group is theirs to add."""
-    settings = connection(bootstrap, arguments) | {"auto_offset_reset": arguments.get("reset", "earliest")}
+    found = connection(bootstrap, arguments) | settings.reading(arguments)
     if "isolation" in arguments and ("isolation_level" in CONSUMER or arguments["isolation"] != "read_uncommitted"):
-        settings |= needing("isolation_level", CONSUMER, arguments["isolation"])
-    if "max_bytes" in arguments:
-        settings |= {"max_partition_fetch_bytes": arguments["max_bytes"], "fetch_max_bytes": arguments["max_bytes"]}
-    return settings
+        found |= needing("isolation_level", CONSUMER, arguments["isolation"])
+    return found

@@ -3,12 +3,13 @@
 from typing import Any
 
 from connection import CONSUMER, POLL_MS, consumer_settings, error_name, needing
-from driving import Arguments, Commands, Unsupported, emit, emit_record
+from driving import Arguments, Commands, emit, emit_record
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import KafkaError
+from settings import membership
 
 ASSIGNORS: dict[str, Any] = {
     "range": RangePartitionAssignor,
@@ -34,20 +35,7 @@ class Rebalances(ConsumerRebalanceListener):
 
 
 def group(bootstrap: str, arguments: Arguments) -> None:
-    if arguments.get("protocol", "classic") != "classic":
-        raise Unsupported(arguments["protocol"])
-    settings = consumer_settings(bootstrap, arguments) | {
-        "group_id": arguments["group"],
-        "enable_auto_commit": arguments.get("auto_commit", False),
-        "auto_commit_interval_ms": 200,
-        "session_timeout_ms": arguments.get("session_timeout_ms", 6000),
-        "heartbeat_interval_ms": arguments.get("heartbeat_ms", 500),
-        "metadata_max_age_ms": arguments.get("metadata_ms", 1000),
-    }
-    if "assignor" in arguments:
-        if arguments["assignor"] not in ASSIGNORS:
-            raise Unsupported(arguments["assignor"])
-        settings["partition_assignment_strategy"] = [ASSIGNORS[arguments["assignor"]]]
+    settings = consumer_settings(bootstrap, arguments) | membership(arguments, ASSIGNORS)
     if "instance" in arguments:
         settings |= needing("group_instance_id", CONSUMER, arguments["instance"])
     consumer = KafkaConsumer(**(settings | arguments.get("config", {})))
