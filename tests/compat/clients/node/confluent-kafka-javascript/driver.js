@@ -7,8 +7,9 @@ const { randomUUID } = require('node:crypto');
 const { KafkaJS, features: built, librdkafkaVersion } = require('@confluentinc/kafka-javascript');
 const { version } = require('@confluentinc/kafka-javascript/package.json');
 const {
-  Arrivals, Deliveries, Named, Positions, Unsupported, drive, emit, emitRecord, obey, quietly, recordsOf, sleep,
+  Arrivals, Deliveries, Positions, Unsupported, drive, emit, emitRecord, obey, quietly, recordsOf, sleep,
 } = require('../driving.js');
+const { adminVerbs } = require('../kafkajs-api.js');
 const { commonConfig, consumerConfig, memberConfig, namer, possible, producerConfig } = require('../librdkafka.js');
 
 const { ErrorCodes, Kafka } = KafkaJS;
@@ -140,41 +141,17 @@ async function group(bootstrap, args) {
   await quietly(consumer.disconnect());
 }
 
-async function withAdmin(bootstrap, args, act) {
-  const admin = client(bootstrap, args).admin();
-  await admin.connect();
-  await act(admin);
-  await quietly(admin.disconnect());
+async function committed(admin, args) {
+  const [{ partitions }] = await admin.fetchOffsets({
+    groupId: args.group,
+    topics: [{ topic: args.topic, partitions: args.partitions }],
+  });
+  for (const { partition, offset, metadata } of partitions) {
+    emit('committed', { partition, offset: Math.max(-1, Number(offset)), metadata: metadata ?? '' });
+  }
 }
 
-const listOffsets = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (admin) => {
-    const byTime = typeof args.at === 'number';
-    const rows = byTime ? await admin.fetchTopicOffsetsByTimestamp(args.topic, args.at) : await admin.fetchTopicOffsets(args.topic);
-    const row = rows.find(({ partition }) => partition === args.partition);
-    emit('offset', { offset: Number(args.at === 'earliest' ? row.low : row.offset) });
-  });
-
-const committed = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (admin) => {
-    const [{ partitions }] = await admin.fetchOffsets({
-      groupId: args.group,
-      topics: [{ topic: args.topic, partitions: args.partitions }],
-    });
-    for (const { partition, offset, metadata } of partitions) {
-      emit('committed', { partition, offset: Math.max(-1, Number(offset)), metadata: metadata ?? '' });
-    }
-  });
-
 const ACTIONS = {
-  'create-topic': async (admin, args) => {
-    const configEntries = Object.entries(args.configs ?? {}).map(([name, value]) => ({ name, value: String(value) }));
-    const created = await admin.createTopics({
-      topics: [{ topic: args.topic, numPartitions: args.partitions, configEntries }],
-    });
-    if (!created) throw new Named('TOPIC_ALREADY_EXISTS');
-  },
-  'delete-topic': (admin, args) => admin.deleteTopics({ topics: [args.topic] }),
   'describe-topic': async (admin, args) => {
     const [{ partitions }] = await admin.fetchTopicMetadata({ topics: [args.topic] });
     return { partitions: partitions.length, leaders: partitions.map(({ leader }) => leader) };
@@ -183,21 +160,11 @@ const ACTIONS = {
     const [deleted] = await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
     return { low_watermark: Number(deleted.lowWatermark) };
   },
-  'list-groups': async (admin) => ({ groups: (await admin.listGroups()).groups.map(({ groupId }) => groupId) }),
   'describe-group': async (admin, args) => {
     const { groups: [{ state, members }] } = await admin.describeGroups([args.group]);
     return { state: STATES[state], members: members.length };
   },
-  'delete-group': async (admin, args) => {
-    await admin.deleteGroups([args.group]);
-  },
 };
-
-const admin = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (connected) => {
-    if (!ACTIONS[args.do]) throw new Unsupported(args.do);
-    emit('result', (await ACTIONS[args.do](connected, args)) ?? {});
-  });
 
 async function features() {
   emit('features', {
@@ -205,4 +172,4 @@ async function features() {
   });
 }
 
-drive({ features, produce, consume, group, 'list-offsets': listOffsets, committed, admin }, nameOf);
+drive({ features, produce, consume, group, ...adminVerbs(client, committed, ACTIONS) }, nameOf);

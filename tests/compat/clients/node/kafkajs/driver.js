@@ -11,8 +11,9 @@ const LZ4 = require('@2l/kafkajs-lz4');
 const snappy = require('kafkajs-snappy');
 const { version } = require('kafkajs/package.json');
 const {
-  Arrivals, Deliveries, Named, Positions, Unsupported, drive, emit, emitRecord, obey, quietly, recordsOf, sleep,
+  Arrivals, Deliveries, Positions, Unsupported, drive, emit, emitRecord, obey, quietly, recordsOf, sleep,
 } = require('../driving.js');
+const { adminVerbs } = require('../kafkajs-api.js');
 
 CompressionCodecs[CompressionTypes.Snappy] = snappy;
 CompressionCodecs[CompressionTypes.LZ4] = new LZ4().codec;
@@ -208,40 +209,16 @@ async function group(bootstrap, args) {
   await quietly(consumer.disconnect());
 }
 
-async function withAdmin(bootstrap, args, act) {
-  const admin = client(bootstrap, args).admin();
-  await admin.connect();
-  await act(admin);
-  await quietly(admin.disconnect());
+async function committed(admin, args) {
+  const [{ partitions }] = await admin.fetchOffsets({ groupId: args.group, topics: [args.topic] });
+  for (const { partition, offset, metadata } of partitions) {
+    if (args.partitions.includes(partition)) emit('committed', { partition, offset: Number(offset), metadata: metadata ?? '' });
+  }
 }
-
-const listOffsets = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (admin) => {
-    const byTime = typeof args.at === 'number';
-    const rows = byTime ? await admin.fetchTopicOffsetsByTimestamp(args.topic, args.at) : await admin.fetchTopicOffsets(args.topic);
-    const row = rows.find(({ partition }) => partition === args.partition);
-    emit('offset', { offset: Number(args.at === 'earliest' ? row.low : row.offset) });
-  });
-
-const committed = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (admin) => {
-    const [{ partitions }] = await admin.fetchOffsets({ groupId: args.group, topics: [args.topic] });
-    for (const { partition, offset, metadata } of partitions) {
-      if (args.partitions.includes(partition)) emit('committed', { partition, offset: Number(offset), metadata: metadata ?? '' });
-    }
-  });
 
 const topicResource = (args, more) => [{ type: ConfigResourceTypes.TOPIC, name: args.topic, ...more }];
 
 const ACTIONS = {
-  'create-topic': async (admin, args) => {
-    const configEntries = Object.entries(args.configs ?? {}).map(([name, value]) => ({ name, value: String(value) }));
-    const created = await admin.createTopics({
-      topics: [{ topic: args.topic, numPartitions: args.partitions, configEntries }],
-    });
-    if (!created) throw new Named('TOPIC_ALREADY_EXISTS');
-  },
-  'delete-topic': (admin, args) => admin.deleteTopics({ topics: [args.topic] }),
   'describe-topic': async (admin, args) => {
     const { topics: [{ partitions }] } = await admin.fetchTopicMetadata({ topics: [args.topic] });
     return { partitions: partitions.length, leaders: partitions.map(({ leader }) => leader) };
@@ -263,27 +240,17 @@ const ACTIONS = {
     const configEntries = [{ name: args.name, value: String(args.value) }];
     await admin.alterConfigs({ validateOnly: false, resources: topicResource(args, { configEntries }) });
   },
-  'list-groups': async (admin) => ({ groups: (await admin.listGroups()).groups.map(({ groupId }) => groupId) }),
   'describe-group': async (admin, args) => {
     const { groups: [{ state, members }] } = await admin.describeGroups([args.group]);
     return { state, members: members.length };
-  },
-  'delete-group': async (admin, args) => {
-    await admin.deleteGroups([args.group]);
   },
   'reset-group': async (admin, { group: groupId, topic, partition, offset }) => {
     await admin.setOffsets({ groupId, topic, partitions: [{ partition, offset: String(offset) }] });
   },
 };
 
-const admin = (bootstrap, args) =>
-  withAdmin(bootstrap, args, async (connected) => {
-    if (!ACTIONS[args.do]) throw new Unsupported(args.do);
-    emit('result', await ACTIONS[args.do](connected, args));
-  });
-
 async function features() {
   emit('features', { client: 'kafkajs', version, library: '', can: CAN });
 }
 
-drive({ features, produce, consume, group, 'list-offsets': listOffsets, committed, admin }, nameOf);
+drive({ features, produce, consume, group, ...adminVerbs(client, committed, ACTIONS) }, nameOf);
